@@ -1,0 +1,329 @@
+"""The topic finder: question and history -> language, kind and topic. It is not GPT-2.
+
+Character n-grams of every alias, description, question and title are weighed by how few topics
+use them (TF-IDF); a question is compared with each phrase and with each topic as a whole. What is
+asked (kind) comes from question frames in the same way, language from the frame's script.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutor.content.kinds import find_kind, find_language
+from tutor.content.loader import LANGS, Kind, Lang, Library
+from tutor.content.text import katakana_to_hiragana, normalise
+
+_EDGE = re.compile(r"[^0-9a-z\u3041-\u30ff\u3400-\u9fff√^/+=²%]+")
+
+
+def fold(text: str) -> str:
+    """Reduce a text to what matching needs: lower case, hiragana, single spaces at edges.
+
+    >>> fold("LayerNormって、何？")
+    'layernormって 何'
+    """
+    return _EDGE.sub(" ", katakana_to_hiragana(normalise(text).lower())).strip()
+
+
+def ngrams(text: str) -> list[str]:
+    """Character 1- to 4-grams of Japanese stretches, 3- to 5-grams and words of Latin ones."""
+    grams: list[str] = []
+    for word in fold(text).split():
+        if word.isascii():
+            padded = f"_{word}_"
+            grams += [f"w:{word}"]
+            sizes: Sequence[int] = (3, 4, 5)
+        else:
+            padded, sizes = word, (1, 2, 3, 4)
+        grams += [padded[i : i + n] for n in sizes for i in range(len(padded) - n + 1)]
+    return grams
+
+
+class Index:
+    """TF-IDF vectors of labelled phrases; compares a text with phrases and with labels.
+
+    Args:
+        phrases: (label, phrase, weight) triples.
+    """
+
+    def __init__(self, phrases: Iterable[tuple[str, str, float]]) -> None:
+        rows = [(label, Counter(ngrams(phrase)), weight) for label, phrase, weight in phrases]
+        self.labels = sorted({label for label, _, _ in rows})
+        number = {label: i for i, label in enumerate(self.labels)}
+        used: dict[str, set[int]] = {}
+        for label, grams, _ in rows:
+            for gram in grams:
+                used.setdefault(gram, set()).add(number[label])
+        self.vocab = {gram: i for i, gram in enumerate(sorted(used))}
+        total = len(self.labels)
+        self.idf = np.zeros(len(self.vocab), dtype=np.float32)
+        for gram, i in self.vocab.items():
+            self.idf[i] = math.log((1 + total) / (0.5 + len(used[gram])))
+        self.owner = np.array([number[label] for label, _, _ in rows])
+        self.weight = np.array([weight for _, _, weight in rows], dtype=np.float32)
+        self._build([grams for _, grams, _ in rows])
+
+    def _build(self, rows: list[Counter[str]]) -> None:
+        """Store phrase vectors as an inverted list, and one mean vector a label."""
+        centre = np.zeros((len(self.labels), len(self.vocab)), dtype=np.float32)
+        where: list[list[int]] = [[] for _ in self.vocab]
+        value: list[list[float]] = [[] for _ in self.vocab]
+        for r, grams in enumerate(rows):
+            ids, values = self._vector(grams)
+            centre[self.owner[r], ids] += values * self.weight[r]
+            for i, v in zip(ids, values, strict=True):
+                where[i].append(r)
+                value[i].append(v)
+        self.where = [np.array(w, dtype=np.int32) for w in where]
+        self.value = [np.array(v, dtype=np.float32) for v in value]
+        centre = np.sqrt(centre)  # a gram in many phrases of a topic should not drown the rest
+        self.centre = centre / np.maximum(np.linalg.norm(centre, axis=1, keepdims=True), 1e-9)
+
+    def _vector(self, grams: Counter[str]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        known = [(self.vocab[g], 1 + math.log(n)) for g, n in grams.items() if g in self.vocab]
+        ids = np.array([i for i, _ in known], dtype=np.int64)
+        values = np.array([n for _, n in known], dtype=np.float32) * self.idf[ids]
+        return ids, values / max(float(np.linalg.norm(values)), 1e-9)
+
+    def scores(self, text: str, share: float = 0.5) -> NDArray[np.float32]:
+        """Similarity with each label, [n_labels], 0 to 1: best phrases and topic vector mixed."""
+        ids, values = self._vector(Counter(ngrams(text)))
+        near = np.zeros(len(self.owner), dtype=np.float32)
+        for i, v in zip(ids, values, strict=True):
+            near[self.where[i]] += v * self.value[i]
+        near *= self.weight
+        best = np.zeros(len(self.labels), dtype=np.float32)
+        np.maximum.at(best, self.owner, near)
+        whole = self.centre[:, ids] @ values if len(ids) else np.zeros(len(self.labels), np.float32)
+        return share * best + (1 - share) * whole
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What the finder remembers of an earlier turn."""
+
+    kind: Kind
+    topics: tuple[str, ...]
+    lang: Lang = "ja"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the finder made of a question.
+
+    Attributes:
+        lang: Language to answer in.
+        kind: What is asked: a lesson kind, "smalltalk", "out" or "empty".
+        topics: One topic id, two for a comparison; for "out" and "empty" the two on offer.
+        ranked: Best topics with their scores, best first; for display and measurement.
+        follow_up: Whether the topic was carried over from the turn before.
+        margin: Score of the first topic minus that of the second.
+    """
+
+    lang: Lang
+    kind: Kind
+    topics: tuple[str, ...]
+    ranked: tuple[tuple[str, float], ...]
+    follow_up: bool
+    margin: float
+
+
+OUT = "<out>"
+EMPTY_OFFER = ("transformer", "gpt2")
+_PRONOUN = re.compile(
+    r"^(じゃあ|では|で、|なんで|なぜ|どうして|もっと|もう少し|もうちょっと|例えば|たとえば|具体|つまり|続き|詳しく|くわしく|式は|"
+    r"why\b|how (come|so)|and\b|so\b|but\b|more\b|go on|go deeper|for example|example|like what|such as|really|elaborate)|"
+    r"\b(that|it|this|they|them|those|these|its)\b|それ|そこ|その|これ|この|さっき|今の",
+    re.I,
+)
+_ASKING_EN = re.compile(
+    r"\b(what|why|how|is|are|was|were|the|a|an|of|in|on|at|does|do|did|explain|tell|me|can|could|would|you|i|to|and|or|it|its|"
+    r"that|this|them|they|these|those|give|show|please|whats|for|with|us|but|be|my|your|about|mean|means|meaning|so|then|ok|"
+    r"hey|um|uh|aura|one|once|more|again|in|short|sentence|brief|briefly|example|examples|instance|code|formula|analogy|"
+    r"picture|reason|need|needed|work|works|exactly|really|actually|just|like|some|any|there|which|when|where|who|want|"
+    r"know|let|lets|see|if|not|dont|don't|pls|thx|quick|question|go|deeper|detail|details|further|number|numbers|write|"
+    r"written|say|said|e|g|am|as|by|we|have|has|get|make|simple|simpler|terms|step|steps|concrete|true|right|sure)\b")
+_ASKING_JA = re.compile(
+    r"すみません|えっと|えーと|あの、?|ちょっと|聞きたい|質問|教えて|おしえて|ください|ほしい|お願い|おねがい|説明|せつめい|知りたい|見たい|見せて|"
+    r"とは|って|という|について|なに|何|なぜ|何故|なんで|どうして|どうやって|どのように|どういう|どんな|どう|いくつ|どれ|くらい|ぐらい|"
+    r"です|ます|した|する|して|しての|るの|の|は|が|を|に|で|と|も|へ|か|よ|ね|な|だ|や|さ|"
+    r"違い|ちがい|比べ|くらべ|例え?ば|たとえ(て|ば|話|ると)?|具体(例|的)?|例|式|数式|公式|コード|こーど|実装|書く|書き|書いて|一言|一文|短く|簡潔|まとめて|"
+    r"もう|一度|もっと|少し|詳しく|くわしく|やさしく|それ|これ|そこ|ここ|その|この|じゃあ|では|つまり|理由|必要|仕組み|しくみ|手順|流れ|意味|"
+    r"本当|ほんと|数字|数|値|ある|いる|なる|なの|んだ|ない|いい|から|まで|より|てい?る|れば|れる|られ|w+|笑")
+_MASH = re.compile(
+    r"^(?:[a-z]{1,2}|[bcdfghjklmnpqrstvwxz]{4,}|(.)\1{2,}|asdf\w*|qwer\w*|[ぁ-んw]|ww+|笑+)$", re.I
+)
+
+
+class TopicFinder:
+    """Finds language, kind and topic of a question.
+
+    Args:
+        library: Everything under prompts/.
+        threshold: Topic score below which a question counts as outside the subject.
+    """
+
+    def __init__(self, library: Library, threshold: float = 0.22, named_bonus: float = 0.35) -> None:
+        self.library, self.threshold, self.named_bonus = library, threshold, named_bonus
+        self.topics = Index(self._topic_phrases())
+        self.number = {label: i for i, label in enumerate(self.topics.labels)}
+        self.follow = {lang: Index(self._follow_phrases(lang)) for lang in LANGS}
+        aliases = {
+            fold(a) for lesson in library.lessons.values() for t in lesson.texts.values() for a in t.aliases
+        }
+        self.aliases = sorted((a for a in aliases if len(a) > 1), key=len, reverse=True)
+        pairs = {
+            fold(alias): lesson.id
+            for lesson in library.lessons.values()
+            if not lesson.is_misconception and "_vs_" not in lesson.id
+            for text in lesson.texts.values()
+            for alias in (text.title, *text.aliases)
+        }
+        self.alias_topics = sorted(pairs.items(), key=lambda pair: -len(pair[0]))
+
+    def _topic_phrases(self) -> Iterable[tuple[str, str, float]]:
+        for lesson in self.library.lessons.values():
+            for text in lesson.texts.values():
+                for phrase in (text.title, *text.aliases):
+                    yield lesson.id, phrase, 1.0
+                for phrase in text.descriptions:
+                    yield lesson.id, phrase, 1.0
+                for _, question in text.questions:
+                    yield lesson.id, question, 0.95
+        for item in self.library.smalltalk.values():
+            for lang in LANGS:
+                for question in item.questions[lang]:
+                    yield item.id, question, 1.0
+        for lang in LANGS:
+            for question in self.library.outside.questions[lang]:
+                yield OUT, question, 0.9
+
+    def _follow_phrases(self, lang: Lang) -> Iterable[tuple[str, str, float]]:
+        for kind, phrases in self.library.frames.followup[lang].items():
+            for phrase in phrases:
+                yield kind, phrase, 1.0
+
+    def find(self, question: str, history: Sequence[Exchange] = (), ui_lang: Lang = "ja") -> Finding:
+        """Find out what is asked.
+
+        Args:
+            question: As typed.
+            history: Earlier exchanges, oldest first.
+            ui_lang: Language of the page, used when the question shows none.
+
+        Returns:
+            The finding; never fails, whatever the input.
+        """
+        text = normalise(question)
+        lang = find_language(text, self.aliases, ui_lang)
+        if is_empty(text):
+            return Finding(lang, "empty", EMPTY_OFFER, (), False, 0.0)
+        ranked = self.rank(text)
+        margin = ranked[0][1] - ranked[1][1]
+        kind = find_kind(text)
+        last = next((e for e in reversed(history) if e.topics and e.topics[0] in self.library.lessons), None)
+        if last and self._follows(text, lang, ranked):
+            kind = kind or self.follow_kind(text, lang)
+            return Finding(
+                lang, self._available(kind, last.topics[:1]), last.topics[:1], ranked, True, margin
+            )
+        best, score = ranked[0]
+        if best in self.library.smalltalk:
+            return Finding(lang, "smalltalk", (best,), ranked, False, margin)
+        if best == OUT or score < self.threshold:
+            offer = tuple(t for t, _ in ranked if self._teachable(t))[:2]
+            return Finding(lang, "out", offer, ranked, False, margin)
+        topics = self._pair(text, ranked) if kind == "compare" else (best,)
+        return Finding(lang, self._available(kind, topics), topics, ranked, False, margin)
+
+    def rank(self, text: str, most: int = 8) -> tuple[tuple[str, float], ...]:
+        """Topics by score, best first."""
+        scores = self.topics.scores(text) + self.named_bonus * self._alias_share(text)
+        order = np.argsort(-scores, kind="stable")[:most]
+        return tuple((self.topics.labels[i], float(scores[i])) for i in order)
+
+    def _alias_share(self, text: str) -> NDArray[np.float32]:
+        """How much of what the question is about each topic's longest alias covers, [n_labels]."""
+        folded = fold(text)
+        about = max(1, len(residue(folded).replace(" ", "")))
+        share = np.zeros(len(self.topics.labels), dtype=np.float32)
+        for alias, topic in self.alias_topics:
+            if alias in folded:
+                i = self.number[topic]
+                share[i] = max(share[i], min(1.0, len(alias.replace(" ", "")) / about))
+        return share
+
+    def _teachable(self, topic: str) -> bool:
+        lesson = self.library.lessons.get(topic)
+        return lesson is not None and not lesson.is_misconception
+
+    def _follows(self, text: str, lang: Lang, ranked: tuple[tuple[str, float], ...]) -> bool:
+        """Whether the question leans on the turn before: a pronoun or a bare "why?", and no topic."""
+        near = float(self.follow[lang].scores(text, share=1.0).max())
+        folded = fold(text)
+        if any(alias in folded for alias in self.aliases if len(alias) > 2):
+            return False
+        if near > 0.8 or len(residue(folded).replace(" ", "")) <= 2:
+            return True
+        return bool(_PRONOUN.search(text)) and (ranked[0][1] < 0.55 or near > 0.6) and len(folded) < 60
+
+    def follow_kind(self, text: str, lang: Lang) -> Kind:
+        """Kind of a follow-up, from the nearest follow-up phrase."""
+        index = self.follow[lang]
+        return index.labels[int(index.scores(text, share=1.0).argmax())]
+
+    def _available(self, kind: Kind | None, topics: tuple[str, ...]) -> Kind:
+        """The kind asked for if the lesson answers it, else its default kind."""
+        if len(topics) == 2:
+            return "compare"
+        lesson = self.library.lessons[topics[0]]
+        if lesson.is_misconception:
+            return "brief" if kind == "brief" else "misconception"
+        return kind if kind in lesson.texts["ja"].answers else "what"
+
+    def _pair(self, text: str, ranked: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
+        """One topic if a lesson is itself the comparison, else the two that are named."""
+        best = ranked[0][0]
+        if "_vs_" in best or "compare" in self.library.lessons[best].texts["ja"].answers:
+            return (best,)
+        named = self._named(text)
+        if len(named) >= 2:
+            return tuple(named[:2])
+        return (best,)
+
+    def _named(self, text: str) -> list[str]:
+        """Topics whose alias stands in the text, in order of appearance, longest alias first."""
+        folded, found = fold(text), dict[int, str]()
+        for alias, topic in self.alias_topics:
+            at = folded.find(alias)
+            if at >= 0:
+                folded = folded[:at] + " " * len(alias) + folded[at + len(alias) :]
+                found.setdefault(at, topic)
+        return list(dict.fromkeys(found[at] for at in sorted(found)))
+
+
+def residue(folded: str) -> str:
+    """What is left of a folded question without the words that only ask.
+
+    >>> residue(fold("コードだとどう書く？")), residue(fold("why is the softmax needed"))
+    ('', 'softmax')
+    """
+    left = _ASKING_JA.sub(" ", _ASKING_EN.sub(" ", folded))
+    return " ".join(left.split())
+
+
+def is_empty(text: str) -> bool:
+    """Whether a normalised text says nothing: no letters, one letter, or a mashed keyboard.
+
+    >>> is_empty("!?"), is_empty("asdfgh"), is_empty("GPT-2")
+    (True, True, False)
+    """
+    letters = "".join(c for c in text if c.isalpha())
+    return len(letters) < 1 or (len(text.split()) == 1 and bool(_MASH.match(letters)))
