@@ -44,7 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train the embedded model, or fine-tune another GPT-2")
     train.add_argument("--base", help="folder or Hub id of a GPT-2 to fine-tune")
-    train.add_argument("--recipe", help="name of a recipe in tutor/training/recipes.toml (finetune with --base)")
+    train.add_argument(
+        "--recipe", help="name of a recipe in tutor/training/recipes.toml (finetune with --base)"
+    )
+    train.add_argument("--finder", action="store_true", help="train the topic finder instead")
     train.add_argument("--run", default="runs/embedded", help="folder of checkpoints; a run there is resumed")
     train.add_argument("--out", help="folder of the finished model (default: the embedded model)")
     train.add_argument("--minutes", type=float, help="stop, resumably, after this long")

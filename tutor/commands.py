@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -143,12 +144,20 @@ def batch(args: argparse.Namespace) -> int:
 
 
 def train(args: argparse.Namespace) -> int:
-    """Train the embedded model, or fine-tune another GPT-2 with --base."""
+    """Train the embedded model, the topic finder, or fine-tune another GPT-2."""
+    from tutor.content.topics import WEIGHTS
     from tutor.training.embedded import train_embedded
+    from tutor.training.finder import train_finder
     from tutor.training.finetune import finetune
     from tutor.training.recipes import load_recipe
 
     library, recipe = load_library(), load_recipe(args.recipe or ("finetune" if args.base else "embedded"))
+    if args.finder:
+        folder = Path(args.out or WEIGHTS)
+        folder.mkdir(parents=True, exist_ok=True)
+        losses = train_finder(library, folder)
+        print(", ".join(f"{name}: loss {loss:.3f} nats" for name, loss in losses.items()))
+        return 0
     if args.base:
         out = Path(args.out or Path(args.run) / "model")
         facts = finetune(library, args.base, Path(args.run), out, recipe, args.minutes)
@@ -165,3 +174,27 @@ def evaluate(args: argparse.Namespace) -> int:
     result = run_evaluation(make_tutor(args.model), sampling_from(args), limit=args.limit)
     print(json.dumps(asdict(result), ensure_ascii=False) if args.json else as_table(result))
     return 0
+
+
+def print_rows(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows as a table; the first row is the heading."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def selfcheck(args: argparse.Namespace) -> int:
+    """Check GPT-2's identities on a loaded model; 1 if one fails."""
+    from tutor import selfcheck as checker
+    from tutor.model.registry import load_model
+
+    results = checker.run(load_model(args.model))
+    print_rows(checker.main_rows(results))
+    return 0 if all(result.passed for result in results) else 1
+
+
+def bench(args: argparse.Namespace) -> int:
+    """Measure speed; the last line is one JSON object with --json."""
+    from tutor.bench import main as run_bench
+
+    return run_bench(args)

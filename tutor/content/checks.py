@@ -16,7 +16,9 @@ from tutor.content.text import script_counts
 
 Source = Literal["measured", "note", "question", "unchecked"]
 _FIGURE = re.compile(r"\d[\d,]*(?:\.\d+)?")
-_SENTENCE = {"ja": re.compile(r"[^。！？\n]+[。！？]?"), "en": re.compile(r"[^.!?\n]+[.!?]?")}
+_SENTENCE = {"ja": re.compile(r"[^。！？\n]+[。！？]?"), "en": re.compile(r"(?:[^.!?\n]|[.!?](?=\S))+[.!?]?")}
+_UNITS = {"ja": re.compile(r"[\u3041-\u30ff\u3400-\u9fff]"), "en": re.compile(r"[A-Za-z']{2,}")}
+_SPAN = {"ja": 18, "en": 9}
 _ALWAYS = {"0", "1", "2", "3"}
 
 
@@ -79,7 +81,8 @@ def allowed_figures(library: Library, topics: Sequence[str], lang: Lang, kind: s
         if lesson is None:
             continue
         text = lesson.texts[lang]
-        sources = [text.note, text.key, text.title, *lesson.figures, *text.answers.get(kind, ())]
+        parts = [answer for k in (kind, "why", "brief") for answer in text.answers.get(k, ())]
+        sources = [text.note, text.key, text.title, *lesson.figures, *parts]
         allowed |= {value for source in sources for _, _, value in figures(source)}
     return allowed
 
@@ -112,13 +115,15 @@ def mark_figures(
 
 
 def repeats_itself(reply: str, lang: Lang) -> str | None:
-    """A sentence said twice, or a stretch of 8 words (16 characters in Japanese) said twice."""
-    sentences = [s.strip() for s in _SENTENCE[lang].findall(reply) if len(s.strip()) > 6]
+    """A sentence said twice, or a stretch of 9 words (18 Japanese characters) said twice.
+
+    Figures and symbols do not count: a formula may well repeat itself.
+    """
+    sentences = [s.strip() for s in _SENTENCE[lang].findall(reply) if len(s.strip()) > 8]
     for i, sentence in enumerate(sentences):
         if sentence in sentences[:i]:
             return sentence
-    units = list(reply) if lang == "ja" else reply.split()
-    size = 16 if lang == "ja" else 8
+    units, size = _UNITS[lang].findall(reply.lower()), _SPAN[lang]
     seen: set[tuple[str, ...]] = set()
     for i in range(len(units) - size + 1):
         window = tuple(units[i : i + size])

@@ -123,6 +123,8 @@ class Library:
     threads: tuple[Thread, ...] = ()
     readings: dict[str, dict[str, str]] = field(default_factory=dict)
     claims: tuple[WrongClaim, ...] = ()
+    wordings: dict[str, dict[Lang, tuple[tuple[Kind, str], ...]]] = field(default_factory=dict)
+    root: Path = PROMPTS
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -235,6 +237,25 @@ def _read_threads(path: Path, known: set[str]) -> tuple[Thread, ...]:
     return tuple(threads)
 
 
+def _read_wordings(folder: Path, known: set[str]) -> dict[str, dict[Lang, tuple[tuple[Kind, str], ...]]]:
+    """Further wordings of questions, "kind|text", one file a lesson."""
+    found: dict[str, dict[Lang, tuple[tuple[Kind, str], ...]]] = {}
+    for path in sorted(folder.glob("*.toml")):
+        data = read_toml(path)
+        _need(data, set(LANGS), path.name)
+        if path.stem not in known:
+            raise ContentError(f"{path.name}: no such lesson; rename or remove it.", file=path.name)
+        found[path.stem] = {lang: tuple(_wording(line, path.name) for line in data[lang]) for lang in LANGS}
+    return found
+
+
+def _wording(line: str, where: str) -> tuple[Kind, str]:
+    kind, bar, text = line.partition("|")
+    if not bar or kind not in KINDS:
+        raise ContentError(f"{where}: {line!r} must read kind|question, with a kind of {KINDS}.", file=where)
+    return kind, text
+
+
 def _read_claims(path: Path) -> tuple[WrongClaim, ...]:
     data = read_toml(path)
     excuse = {lang: re.compile(data["negation"][lang], re.I) for lang in LANGS}
@@ -269,4 +290,6 @@ def load_library(root: Path = PROMPTS) -> Library:
         threads=_read_threads(dialogue / "threads.toml", set(lessons) | set(smalltalk)),
         readings=read_toml(root / "readings.toml"),
         claims=_read_claims(root / "wrong_claims.toml"),
+        wordings=_read_wordings(root / "questions", set(lessons)),
+        root=root,
     )

@@ -12,38 +12,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tutor.content.kinds import find_kind, find_language
+from tutor.content.classifier import Classifier, ngrams
+from tutor.content.kinds import Wording, fold
 from tutor.content.loader import LANGS, Kind, Lang, Library
-from tutor.content.text import katakana_to_hiragana, normalise
-
-_EDGE = re.compile(r"[^0-9a-z\u3041-\u30ff\u3400-\u9fff√^/+=²%]+")
-
-
-def fold(text: str) -> str:
-    """Reduce a text to what matching needs: lower case, hiragana, single spaces at edges.
-
-    >>> fold("LayerNormって、何？")
-    'layernormって 何'
-    """
-    return _EDGE.sub(" ", katakana_to_hiragana(normalise(text).lower())).strip()
-
-
-def ngrams(text: str) -> list[str]:
-    """Character 1- to 4-grams of Japanese stretches, 3- to 5-grams and words of Latin ones."""
-    grams: list[str] = []
-    for word in fold(text).split():
-        if word.isascii():
-            padded = f"_{word}_"
-            grams += [f"w:{word}"]
-            sizes: Sequence[int] = (3, 4, 5)
-        else:
-            padded, sizes = word, (1, 2, 3, 4)
-        grams += [padded[i : i + n] for n in sizes for i in range(len(padded) - n + 1)]
-    return grams
+from tutor.content.text import normalise
 
 
 class Index:
@@ -135,28 +112,9 @@ class Finding:
     margin: float
 
 
+WEIGHTS = Path(__file__).with_name("finder")
 OUT = "<out>"
 EMPTY_OFFER = ("transformer", "gpt2")
-_PRONOUN = re.compile(
-    r"^(じゃあ|では|で、|なんで|なぜ|どうして|もっと|もう少し|もうちょっと|例えば|たとえば|具体|つまり|続き|詳しく|くわしく|式は|"
-    r"why\b|how (come|so)|and\b|so\b|but\b|more\b|go on|go deeper|for example|example|like what|such as|really|elaborate)|"
-    r"\b(that|it|this|they|them|those|these|its)\b|それ|そこ|その|これ|この|さっき|今の",
-    re.I,
-)
-_ASKING_EN = re.compile(
-    r"\b(what|why|how|is|are|was|were|the|a|an|of|in|on|at|does|do|did|explain|tell|me|can|could|would|you|i|to|and|or|it|its|"
-    r"that|this|them|they|these|those|give|show|please|whats|for|with|us|but|be|my|your|about|mean|means|meaning|so|then|ok|"
-    r"hey|um|uh|aura|one|once|more|again|in|short|sentence|brief|briefly|example|examples|instance|code|formula|analogy|"
-    r"picture|reason|need|needed|work|works|exactly|really|actually|just|like|some|any|there|which|when|where|who|want|"
-    r"know|let|lets|see|if|not|dont|don't|pls|thx|quick|question|go|deeper|detail|details|further|number|numbers|write|"
-    r"written|say|said|e|g|am|as|by|we|have|has|get|make|simple|simpler|terms|step|steps|concrete|true|right|sure)\b")
-_ASKING_JA = re.compile(
-    r"すみません|えっと|えーと|あの、?|ちょっと|聞きたい|質問|教えて|おしえて|ください|ほしい|お願い|おねがい|説明|せつめい|知りたい|見たい|見せて|"
-    r"とは|って|という|について|なに|何|なぜ|何故|なんで|どうして|どうやって|どのように|どういう|どんな|どう|いくつ|どれ|くらい|ぐらい|"
-    r"です|ます|した|する|して|しての|るの|の|は|が|を|に|で|と|も|へ|か|よ|ね|な|だ|や|さ|"
-    r"違い|ちがい|比べ|くらべ|例え?ば|たとえ(て|ば|話|ると)?|具体(例|的)?|例|式|数式|公式|コード|こーど|実装|書く|書き|書いて|一言|一文|短く|簡潔|まとめて|"
-    r"もう|一度|もっと|少し|詳しく|くわしく|やさしく|それ|これ|そこ|ここ|その|この|じゃあ|では|つまり|理由|必要|仕組み|しくみ|手順|流れ|意味|"
-    r"本当|ほんと|数字|数|値|ある|いる|なる|なの|んだ|ない|いい|から|まで|より|てい?る|れば|れる|られ|w+|笑")
 _MASH = re.compile(
     r"^(?:[a-z]{1,2}|[bcdfghjklmnpqrstvwxz]{4,}|(.)\1{2,}|asdf\w*|qwer\w*|[ぁ-んw]|ww+|笑+)$", re.I
 )
@@ -170,10 +128,25 @@ class TopicFinder:
         threshold: Topic score below which a question counts as outside the subject.
     """
 
-    def __init__(self, library: Library, threshold: float = 0.22, named_bonus: float = 0.35) -> None:
+    def __init__(
+        self,
+        library: Library,
+        threshold: float = 0.22,
+        named_bonus: float = 0.35,
+        learnt_weight: float = 0.5,
+        weights: Path = WEIGHTS,
+    ) -> None:
         self.library, self.threshold, self.named_bonus = library, threshold, named_bonus
+        self.wording = Wording(library.root / "kinds.toml")
         self.topics = Index(self._topic_phrases())
         self.number = {label: i for i, label in enumerate(self.topics.labels)}
+        self.learnt_weight = learnt_weight
+        learnt = (weights / "topics.npz").exists()
+        self.classifier = Classifier.load(weights / "topics.npz") if learnt else None
+        self.kind_classifier = Classifier.load(weights / "kinds.npz") if learnt else None
+        if self.classifier is not None:
+            column = {label: i for i, label in enumerate(self.classifier.labels)}
+            self.columns = np.array([column[label] for label in self.topics.labels])
         self.follow = {lang: Index(self._follow_phrases(lang)) for lang in LANGS}
         aliases = {
             fold(a) for lesson in library.lessons.values() for t in lesson.texts.values() for a in t.aliases
@@ -222,12 +195,12 @@ class TopicFinder:
             The finding; never fails, whatever the input.
         """
         text = normalise(question)
-        lang = find_language(text, self.aliases, ui_lang)
+        lang = self.wording.language(text, self.aliases, history[-1].lang if history else ui_lang)
         if is_empty(text):
             return Finding(lang, "empty", EMPTY_OFFER, (), False, 0.0)
         ranked = self.rank(text)
         margin = ranked[0][1] - ranked[1][1]
-        kind = find_kind(text)
+        kind = self.wording.kind(text)
         last = next((e for e in reversed(history) if e.topics and e.topics[0] in self.library.lessons), None)
         if last and self._follows(text, lang, ranked):
             kind = kind or self.follow_kind(text, lang)
@@ -246,13 +219,15 @@ class TopicFinder:
     def rank(self, text: str, most: int = 8) -> tuple[tuple[str, float], ...]:
         """Topics by score, best first."""
         scores = self.topics.scores(text) + self.named_bonus * self._alias_share(text)
+        if self.classifier is not None:
+            scores = scores + self.learnt_weight * self.classifier.probabilities(text)[self.columns]
         order = np.argsort(-scores, kind="stable")[:most]
         return tuple((self.topics.labels[i], float(scores[i])) for i in order)
 
     def _alias_share(self, text: str) -> NDArray[np.float32]:
         """How much of what the question is about each topic's longest alias covers, [n_labels]."""
         folded = fold(text)
-        about = max(1, len(residue(folded).replace(" ", "")))
+        about = max(1, len(self.wording.residue(folded).replace(" ", "")))
         share = np.zeros(len(self.topics.labels), dtype=np.float32)
         for alias, topic in self.alias_topics:
             if alias in folded:
@@ -270,9 +245,13 @@ class TopicFinder:
         folded = fold(text)
         if any(alias in folded for alias in self.aliases if len(alias) > 2):
             return False
-        if near > 0.8 or len(residue(folded).replace(" ", "")) <= 2:
+        if near > 0.8 or len(self.wording.residue(folded).replace(" ", "")) <= 2:
             return True
-        return bool(_PRONOUN.search(text)) and (ranked[0][1] < 0.55 or near > 0.6) and len(folded) < 60
+        return (
+            bool(self.wording.leaning.search(text))
+            and (ranked[0][1] < 0.55 or near > 0.6)
+            and len(folded) < 60
+        )
 
     def follow_kind(self, text: str, lang: Lang) -> Kind:
         """Kind of a follow-up, from the nearest follow-up phrase."""
@@ -307,16 +286,6 @@ class TopicFinder:
                 folded = folded[:at] + " " * len(alias) + folded[at + len(alias) :]
                 found.setdefault(at, topic)
         return list(dict.fromkeys(found[at] for at in sorted(found)))
-
-
-def residue(folded: str) -> str:
-    """What is left of a folded question without the words that only ask.
-
-    >>> residue(fold("コードだとどう書く？")), residue(fold("why is the softmax needed"))
-    ('', 'softmax')
-    """
-    left = _ASKING_JA.sub(" ", _ASKING_EN.sub(" ", folded))
-    return " ".join(left.split())
 
 
 def is_empty(text: str) -> bool:

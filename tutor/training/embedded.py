@@ -120,7 +120,9 @@ def save_model(model: GPT2LMHeadModel, run: Path, out: Path, facts: dict[str, An
 
 def write_checksums(folder: Path) -> None:
     """Write SHA256SUMS over the files of the folder, in the format that `sha256sum -c` reads."""
-    names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name != "SHA256SUMS" and p.suffix != ".md")
+    names = sorted(
+        p.name for p in folder.iterdir() if p.is_file() and p.name != "SHA256SUMS" and p.suffix != ".md"
+    )
     lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}" for name in names]
     (folder / "SHA256SUMS").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -131,9 +133,12 @@ class Log:
     def __init__(self, path: Path, steps: int, quiet: bool = False) -> None:
         self.path = path
         self.bar = Progress(
-            TextColumn("{task.completed}/{task.total} steps"), BarColumn(), TextColumn("loss {task.fields[loss]}"),
-            TextColumn("held out {task.fields[held]}"), TimeRemainingColumn(), disable=quiet,
-        )  # fmt: skip
+            TextColumn("{task.completed}/{task.total} steps"),
+            BarColumn(),
+            TextColumn("loss {task.fields[loss]}, held out {task.fields[held]}"),
+            TimeRemainingColumn(),
+            disable=quiet,
+        )
         self.task = self.bar.add_task("train", total=steps, loss="-", held="-")
         self.bar.start()
 
@@ -168,12 +173,19 @@ def train_embedded(
     """
     run.mkdir(parents=True, exist_ok=True)
     tokenizer = prepare_tokenizer(library, recipe, run)
-    model = build_model(recipe, tokenizer.n_vocab, tokenizer.piece_id("</s>") or 2, tokenizer.piece_id("<pad>") or 1)
+    model = build_model(
+        recipe, tokenizer.n_vocab, tokenizer.piece_id("</s>") or 2, tokenizer.piece_id("<pad>") or 1
+    )
     filled = fill_library(library, model_values(model))
     log = Log(run / "log.jsonl", recipe.train.steps, quiet)
     held_out = held_out_windows(filled, tokenizer, recipe)
     trainer = Trainer(
-        model, lambda start: make_windows_from(filled, tokenizer, recipe, 0, start), held_out, run, recipe.train, log
+        model,
+        lambda start: make_windows_from(filled, tokenizer, recipe, 0, start),
+        held_out,
+        run,
+        recipe.train,
+        log,
     )
     trainer.resume()
     progress = trainer.run(until=60 * minutes if minutes else float("inf"))

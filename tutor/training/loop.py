@@ -52,8 +52,8 @@ class TrainConfig:
     window: int = 256
     long_window: int = 512
     long_every: int = 4
-    lr: float = 2e-3
-    lr_embed: float = 3e-3
+    lr: float = 4e-3
+    lr_embed: float = 4e-3
     weight_decay: float = 0.1
     warmup: int = 60
     decay_share: float = 0.3

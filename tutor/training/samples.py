@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from tutor.content.answers import whole_answer
 from tutor.content.loader import KINDS, LANGS, Kind, Lang, Lesson, Library
 from tutor.content.noise import add_noise
 from tutor.content.persona import Turn, key_line
@@ -39,7 +40,7 @@ class Mix:
     pair: float = 0.05
     thread: float = 0.06
     noise: float = 0.35
-    drop_tags: float = 0.10
+    drop_tags: float = 0.08
     corrupt_tags: float = 0.03
     opening: float = 0.12
 
@@ -100,7 +101,7 @@ class Sampler:
     def _lesson(self, lesson: Lesson, lang: Lang, kind: Kind, question: str | None = None) -> Turn:
         rng, text = self.rng, lesson.texts[lang]
         question = question or self.question(lesson, lang, kind)
-        answer = rng.choice(text.answers[kind])
+        answer = whole_answer(lesson, lang, kind, rng.choice(text.answers[kind]))
         if kind != "code" and rng.random() < self.mix.opening:
             answer = self._dress(answer, lang)
         turn = Turn(lang, kind, (lesson.id,), text.key, self._noisy(question, lang), answer)

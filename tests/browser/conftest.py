@@ -1,0 +1,121 @@
+"""A real server and a real Chromium; both are closed whatever happens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.pagemodel import write_page_model
+from tutor.config import ROOT
+
+INPUT = "[data-testid=stChatInputTextArea]"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(item.fspath).parent == Path(__file__).parent:
+            item.add_marker("browser")
+            item.add_marker("slow")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def body(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.read().decode()
+    except OSError:
+        return ""
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six layers of random weights: slow enough to be stopped in the middle."""
+    return write_page_model(tmp_path_factory.mktemp("browser") / "page-model", n_layer=6, n_embd=256)
+
+
+@pytest.fixture(scope="session")
+def server(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running `streamlit run app.py`."""
+    port, log = free_port(), tmp_path_factory.mktemp("server") / "log"
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port)]
+    env = {**os.environ, "AURA_MODEL": str(model_folder), "OMP_NUM_THREADS": "1"}
+    with log.open("w") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=out)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            deadline = time.monotonic() + 60
+            while body(f"{url}/_stcore/health") != "ok":
+                assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+                time.sleep(0.2)
+            yield url
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as play:
+        made = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield made
+        made.close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(server: str, browser: Browser) -> Iterator[Open]:
+    """Open the page and wait until it can be typed into; errors of the browser's console fail the test."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def opener(
+        query: str = "lang=en", width: int = 1440, height: int = 900, init: str = "", **options: str
+    ) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)  # pyright: ignore
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        if init:
+            page.add_init_script(init)
+        page.goto(f"{server}/?{query}")
+        page.wait_for_selector(INPUT)
+        page.get_by_role("tab").first.wait_for()
+        page.wait_for_selector("text=/Loading|読み込んでいます…/", state="detached", timeout=90_000)
+        return page
+
+    yield opener
+    for context in contexts:
+        context.close()
+    serious = [text for text in errors if "WebSocket" not in text and "net::ERR" not in text]
+    assert not serious, serious
+
+
+def ask(page: Page, question: str) -> None:
+    page.fill(INPUT, question)
+    page.press(INPUT, "Enter")
