@@ -9,7 +9,7 @@ from app_pages.keeper import keeper
 from app_pages.masthead import draw_masthead
 from app_pages.message import draw_turn
 from app_pages.plain import plain
-from app_pages.shell import PORTRAIT
+from app_pages.shell import portrait
 from app_pages.state import Visit, visit
 from app_pages.suggestions import draw_suggestions
 from tutor.panels import components
@@ -63,7 +63,7 @@ def draw_greeting(now: Visit) -> None:
     """Who Aura is, and ten questions to begin with."""
     texts = now.texts
     with st.container(key="greeting", gap="small"):
-        st.image(str(PORTRAIT), width=96, alt=texts["aura_alt"])
+        st.html(portrait(texts["aura_alt"], "6rem"))
         st.header(texts["greeting_title"], anchor=False)
         st.write(texts["greeting_body"])
     shared = (st.query_params.get("q") or "").strip()

@@ -10,7 +10,7 @@ from app_pages import actions
 from app_pages.names import model_name
 from app_pages.plain import plain
 from app_pages.settings import draw_model, draw_sampling
-from app_pages.shell import PORTRAIT
+from app_pages.shell import portrait
 from app_pages.state import Visit
 from tutor.session import export
 
@@ -22,7 +22,7 @@ def draw_masthead(now: Visit) -> None:
     texts, session = now.texts, now.session
     with st.container(key="masthead", horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         with st.container(key="name", horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-            st.image(str(PORTRAIT), width=36, alt=texts["aura_alt"])
+            st.html(portrait(texts["aura_alt"], "2.25rem"), width=36)
             name, tagline = html.escape(texts["app_name"]), html.escape(texts["app_tagline"])
             st.html(f'<h1 class="aura-name">{name}<small>{tagline}</small></h1>')
         if "lang" not in st.session_state:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 from pathlib import Path
 
@@ -14,6 +15,18 @@ HERE = Path(__file__).parent
 STYLES = HERE / "page.css"
 PORTRAIT = HERE / "aura.svg"
 _log = logging.getLogger("aura.page")
+
+
+def portrait(label: str, size: str) -> str:
+    """Aura's portrait as markup, sharp at any size and without a button for full screen.
+
+    Args:
+        label: What it shows, for those who cannot see it.
+        size: Width and height as a CSS length.
+    """
+    drawing = PORTRAIT.read_text(encoding="utf-8")
+    frame = f'class="portrait" role="img" aria-label="{html.escape(label)}" style="width:{size}"'
+    return f"<div {frame}>{drawing}</div>"
 
 
 def draw() -> None:

@@ -22,11 +22,6 @@ from tutor.trace import Part, Trace
 torch.set_num_threads(1)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: needs the embedded model or more than a few seconds")
-    config.addinivalue_line("markers", "network: needs the Hugging Face Hub")
-
-
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     torch.manual_seed(0)

@@ -34,7 +34,9 @@ def test_sizes_of_the_running_model_are_marked_as_measured_only_for_itself() -> 
 
 def test_the_wrong_language_is_seen() -> None:
     assert "language" in report("残差接続は入力を足す仕組みよ。", lang="en").failures
-    assert "language" in report("A residual connection adds the input back to the output.", lang="ja").failures
+    assert (
+        "language" in report("A residual connection adds the input back to the output.", lang="ja").failures
+    )
 
 
 def test_a_repeated_sentence_and_a_missing_end_are_seen() -> None:

@@ -42,7 +42,9 @@ def test_every_lesson_has_enough_descriptions_questions_and_a_source() -> None:
         (lesson.id, lang)
         for lesson in LIBRARY.lessons.values()
         for lang in LANGS
-        if len(set(lesson.texts[lang].descriptions)) < 15 or not lesson.source or not lesson.texts[lang].aliases
+        if len(set(lesson.texts[lang].descriptions)) < 15
+        or not lesson.source
+        or not lesson.texts[lang].aliases
     ]
     assert poor == []
 
@@ -83,7 +85,12 @@ def test_figures_of_an_answer_stand_in_its_note() -> None:
     lost = []
     for lesson, lang, kind, text in answers():
         note = lesson.texts[lang]
-        known = {v for s in (note.note, note.key, note.title) for _, _, v in checks.figures(s)} | {"0", "1", "2", "3"}
+        known = {v for s in (note.note, note.key, note.title) for _, _, v in checks.figures(s)} | {
+            "0",
+            "1",
+            "2",
+            "3",
+        }
         extra = {v for _, _, v in checks.figures(text)} - known
         if kind not in free and extra:
             lost.append((lesson.id, lang, kind, sorted(extra)))

@@ -94,11 +94,12 @@ def _whole_stream_is_a_sum(probe: Probe) -> float:
 
 def _heads_add_up(probe: Probe) -> float:
     config, worst = probe.loaded.config, 0.0
+    z, added = probe.site("z"), probe.site("attn_out")
     for layer, block in enumerate(probe.model.blocks):
         w_o = block.attn_proj.weight.double().cpu().reshape(config.n_head, config.d_head, config.n_embd)
-        per_head = torch.bmm(probe.site("z")[layer], w_o)  # [h, T, d]
+        per_head = torch.bmm(z[layer], w_o)  # [h, T, d]
         total = per_head.sum(0) + block.attn_proj.bias.double().cpu()
-        worst = max(worst, gap(probe.site("attn_out")[layer], total))
+        worst = max(worst, gap(added[layer], total))
     return worst
 
 
@@ -109,11 +110,11 @@ def _normalise(x: Tensor, norm: LayerNorm) -> Tensor:
 
 
 def _layernorm_formula(probe: Probe) -> float:
-    worst = 0.0
+    pre, mid = probe.site("resid_pre"), probe.site("resid_mid")
+    ln1, ln2, worst = probe.site("ln1"), probe.site("ln2"), 0.0
     for layer, block in enumerate(probe.model.blocks):
-        first = _normalise(probe.site("resid_pre")[layer], block.ln_1)
-        second = _normalise(probe.site("resid_mid")[layer], block.ln_2)
-        worst = max(worst, gap(probe.site("ln1")[layer], first), gap(probe.site("ln2")[layer], second))
+        first, second = _normalise(pre[layer], block.ln_1), _normalise(mid[layer], block.ln_2)
+        worst = max(worst, gap(ln1[layer], first), gap(ln2[layer], second))
     return worst
 
 

@@ -62,7 +62,8 @@ def _greedy_is_a_hand_loop(probe: Probe) -> float:
     ids = list(probe.ids)
     margin = 1e-4 if probe.loaded.dtype == "float32" else 0.1
     for step in trace.steps:
-        logits = all_sites(probe.model, ids)["logits"][-1]
+        stream = probe.model.forward(torch.tensor(ids, device=probe.model.wte.device))
+        logits = probe.model.unembed(stream[-1:])[0]
         if float(logits.max() - logits[step.token.token_id]) > margin:
             return 1.0
         ids.append(step.token.token_id)

@@ -200,7 +200,8 @@ def build(
         found = tuple(state[name].shape)
         if found != shape:
             raise _broken(folder, f"{name} has the shape {list(found)}, expected {list(shape)}")
-        return state[name].to(device=device, dtype=dtype)
+        # A copy: safetensors only maps its file, and weights must not wait for the disk later.
+        return state[name].to(device=device, dtype=dtype, copy=True)
 
     def norm(name: str) -> LayerNorm:
         return LayerNorm(

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from tutor.trace import Trace
 
-_NAME = re.compile(r"[a-z][a-z_]{0,30}")
-
 
 def view(name: str, trace: Trace, tutor: Any, params: Mapping[str, str]) -> object:
-    """Compute one derived view: `tutor.views.<name>.view(loaded, trace, params)`.
+    """Compute one derived view, see `tutor.views.compute`.
 
     Args:
         name: Name of the view.
@@ -23,12 +20,10 @@ def view(name: str, trace: Trace, tutor: Any, params: Mapping[str, str]) -> obje
 
     Raises:
         KeyError: No such view, or the model is no longer loaded.
+        IndexError: No such step, position, layer or head.
         ValueError: A parameter is not usable.
     """
-    if not _NAME.fullmatch(name) or tutor is None:
+    if tutor is None:
         raise KeyError(name)
-    try:
-        module = importlib.import_module(f"tutor.views.{name}")
-    except ModuleNotFoundError as error:
-        raise KeyError(name) from error
-    return module.view(tutor.loaded, trace, params)
+    views = importlib.import_module("tutor.views")  # imports torch: only once a model is there
+    return views.compute(name, tutor.loaded, trace, params)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,9 @@ class FinderSampler:
         self.rng = random.Random(seed)
         self.turns = Sampler(library, seed)
         self.lessons = list(library.lessons.values())
+        self.sentences = {
+            (lesson.id, lang): _sentences(lesson, lang) for lesson in self.lessons for lang in LANGS
+        }
 
     def __iter__(self) -> Iterator[tuple[str, str, str | None]]:
         while True:
@@ -51,11 +55,21 @@ class FinderSampler:
             return rng.choice(wordings)
         if draw < 0.65:
             return rng.choice(text.questions)
-        if draw < 0.8:
+        if draw < 0.77:
             return None, rng.choice(text.descriptions)
+        if draw < 0.87:
+            return None, rng.choice(self.sentences[lesson.id, lang])
         kind = rng.choice(FRAME_KINDS)
         asked = "misconception" if lesson.is_misconception else kind
         return asked, self.turns.question(lesson, lang, kind)
+
+
+def _sentences(lesson: Lesson, lang: Lang) -> list[str]:
+    """Sentences of a lesson's note and answers: the words in which the idea is talked about."""
+    text = lesson.texts[lang]
+    passages = [text.note, *(a for k in ("what", "why", "how", "misconception") for a in text.answers.get(k, ()))]
+    split = re.compile(r"(?<=[。.!?])\s*")
+    return [s for passage in passages for s in split.split(passage) if len(s) > 8]
 
 
 class Head(nn.Module):
@@ -92,13 +106,14 @@ def train_finder(
         folder: Where `topics.npz` and `kinds.npz` go.
         seed: Seed of samples and weights.
         steps, batch: Length of the training.
+        width: Width of the topic embedding.
 
     Returns:
         Mean loss of each over the last tenth of the steps, in nats.
     """
     torch.manual_seed(seed)
     heads = {
-        "topics": Head([*library.lessons, *library.smalltalk, OUT], width=64),
+        "topics": Head([*library.lessons, *library.smalltalk, OUT], width=width),
         "kinds": Head(list(KINDS), width=16),
     }
     optims = {name: torch.optim.Adam(head.parameters(), lr=0.02) for name, head in heads.items()}

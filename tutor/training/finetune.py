@@ -22,7 +22,7 @@ from tutor.model.tokenizer import load_tokenizer
 from tutor.model.weights import read_config
 from tutor.training.batches import Window
 from tutor.training.embedded import Log, Recipe, held_out_windows, make_windows_from, model_values, save_model
-from tutor.training.loop import TrainConfig, Trainer
+from tutor.training.loop import TrainConfig, Trainer, only_cpu
 
 TOKENIZER_FILES = ("*.model", "tokenizer*.json", "vocab.json", "merges.txt", "special_tokens_map.json")
 
@@ -66,7 +66,7 @@ def finetune(
     Raises:
         ModelNotFound, NotGPT2, BrokenCheckpoint: As for `load_model`.
     """
-    state = PartialState()
+    state = PartialState(cpu=only_cpu())
     folder = fetch_folder(base)
     config = read_config(folder)
     recipe = replace(recipe, train=fitting(recipe.train, config.n_positions))

@@ -113,7 +113,8 @@ def loss_on(model: nn.Module, ids: Tensor, counted: Tensor) -> Tensor:
     hidden = inner.transformer(ids[:, :-1]).last_hidden_state  # [batch, T-1, n_embd], after ln_f
     keep = counted[:, 1:]
     logits = inner.lm_head(hidden[keep])  # [kept, n_vocab]
-    return F.cross_entropy(logits.float(), ids[:, 1:][keep])
+    total = F.cross_entropy(logits.float(), ids[:, 1:][keep], reduction="sum")
+    return total / keep.sum().clamp_min(1)  # a batch of short windows may hold no reply at all
 
 
 class _Wrapped(nn.Module):
@@ -138,6 +139,11 @@ class Progress:
     misses: int = 0
 
 
+def only_cpu() -> bool:
+    """Whether there is no accelerator; accelerate forms groups of CPU processes only when told so."""
+    return not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
 class Trainer:
     """Runs a training to its end, or from its last checkpoint on.
 
@@ -160,7 +166,7 @@ class Trainer:
         config: TrainConfig,
         report: Callable[[dict[str, Any]], None] = lambda row: None,
     ) -> None:
-        self.accelerator = Accelerator(mixed_precision=config.mixed_precision)
+        self.accelerator = Accelerator(mixed_precision=config.mixed_precision, cpu=only_cpu())
         self.config, self.folder, self.report = config, folder, report
         self.raw = model
         wrapped = _Wrapped(model)

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import uvicorn
 from starlette.applications import Starlette
@@ -27,6 +28,7 @@ from tutor.config import SamplingConfig
 from tutor.engine.generate import generate, new_trace
 from tutor.model.registry import LoadedModel, load_model
 from tutor.panels import assets, codec, payload
+from tutor.serve import views
 from tutor.trace import Part, Trace
 
 HERE = Path(__file__).resolve().parent
@@ -92,17 +94,17 @@ def make_jobs(loaded: LoadedModel, rate: float) -> dict[str, Replay]:
     }
 
 
-def _answer(make: Callable[[], dict[str, object]]) -> Response:
+def _answer(make: Callable[[], object]) -> Response:
     try:
         return JSONResponse(make())
-    except IndexError:
+    except (IndexError, KeyError):
         return JSONResponse({"error": "gone"}, status_code=404)
     except ValueError as error:
         return JSONResponse({"error": str(error)}, status_code=409)
 
 
-def app(jobs: dict[str, Replay]) -> Starlette:
-    """All routes of the protocol over these jobs."""
+def app(jobs: dict[str, Replay], loaded: LoadedModel | None = None) -> Starlette:
+    """All routes of the protocol over these jobs; derived views with this model, or none."""
 
     def trace_of(request: Request) -> Trace:
         traces = jobs[request.path_params["token"]].traces
@@ -140,6 +142,11 @@ def app(jobs: dict[str, Replay]) -> Starlette:
     async def position(request: Request) -> Response:
         return _answer(lambda: payload.position_record(trace_of(request), request.path_params["p"]))
 
+    def view(request: Request) -> Response:
+        tutor = None if loaded is None else SimpleNamespace(loaded=loaded)
+        name = request.path_params["name"]
+        return _answer(lambda: views.view(name, trace_of(request), tutor, request.query_params))
+
     async def static(request: Request) -> Response:
         found = assets.read(request.path_params["path"])
         if found is None:
@@ -167,6 +174,7 @@ def app(jobs: dict[str, Replay]) -> Starlette:
             Route(f"{base}/attention/grid", grid),
             Route(f"{base}/step/{{i:int}}", step),
             Route(f"{base}/position/{{p:int}}", position),
+            Route(f"{base}/view/{{name}}", view),
         ]
     )
 
@@ -180,7 +188,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         loaded = load_model(options.model or str(build(Path(folder) / "tiny")))
-    uvicorn.run(app(make_jobs(loaded, options.rate)), port=options.port, log_level="warning")
+    uvicorn.run(app(make_jobs(loaded, options.rate), loaded), port=options.port, log_level="warning")
 
 
 if __name__ == "__main__":

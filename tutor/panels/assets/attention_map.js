@@ -103,7 +103,7 @@ export class HeadMap {
     pen.strokeStyle = `rgb(${colours.chosen})`;
     pen.lineWidth = 1.5;
     pen.strokeRect(0.75, query * unit - (tall - unit) / 2, Math.max(2, (query + 1) * unit - 1), tall);
-    const at = this.hover ?? (selection.key === null ? null : [query, selection.key]);
+    const at = this.hover ?? (selection.key === null ? null : [query, Math.min(query, selection.key)]);
     if (!at) return;
     pen.strokeStyle = `rgb(${colours.ink})`;
     pen.strokeRect(at[1] * unit - 1, at[0] * unit - 1, Math.max(3, unit + 2), Math.max(3, unit + 2));
@@ -114,7 +114,7 @@ export class HeadMap {
     if (!this.last) return;
     const { draft, triangle, query, look } = this.last;
     const { t } = this.context;
-    const [q, k] = this.hover ?? [query, selection.key ?? Math.max(0, query)];
+    const [q, k] = this.hover ?? [query, Math.min(query, selection.key ?? query)];
     const row = triangle.row(q);
     if (!row) return setText(this.readout, t(triangle.absent ? "row_absent" : "row_waiting"));
     const shown = look.sinkless ? withoutFirst(row) : row;

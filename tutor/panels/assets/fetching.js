@@ -3,20 +3,22 @@
 
 import { floats, bytes } from "./codec.js";
 import { Triangle } from "./pool.js";
-import { changed } from "./store.js";
+import { changed, selection } from "./store.js";
 
 /** @typedef {import("./store.js").Job} Job @typedef {import("./store.js").Draft} Draft */
 
 const PAUSE = 250;
+const BRIEF = 60; // between two answers about something that stands still
+const LIVE = 600; // between two that follow a reply under way: they cost the model time
 const RETRIES = 3;
 /** @type {WeakMap<object, number>} */
 const asked = new WeakMap();
 
-/** @param {object} key @returns {boolean} whether enough time has passed to ask again */
-function due(key) {
+/** @param {object} key @param {number} [pause] milliseconds @returns {boolean} whether enough time has passed to ask again */
+function due(key, pause = PAUSE) {
   const now = performance.now();
-  if (now - (asked.get(key) ?? -Infinity) < PAUSE) {
-    setTimeout(changed, PAUSE);
+  if (now - (asked.get(key) ?? -Infinity) < pause) {
+    setTimeout(changed, pause);
     return false;
   }
   asked.set(key, now);
@@ -79,15 +81,38 @@ export function promptThumbnails(job, draft) {
  * @returns {any}
  */
 export function once(job, draft, path) {
-  if (!draft.fetched.has(path)) {
-    draft.fetched.set(path, undefined);
-    trim(draft.fetched, 64, path);
-    const mark = path.includes("?") ? "&" : "?";
-    job.get(`${path}${mark}draft=${draft.prefill.draft}`).then((answer) => {
-      draft.fetched.set(path, answer);
-      if (answer === null) setTimeout(() => draft.fetched.delete(path), 5000); // may be asked again later
-      changed();
-    });
-  }
+  if (!draft.fetched.has(path)) ask(job, draft, path);
   return draft.fetched.get(path);
+}
+
+/**
+ * The newest answer for one place on the screen: that of `path` once it is here, until then the one
+ * shown before. At most one request a place is on its way; fewer still while a live reply is followed.
+ * @param {Job} job @param {Draft} draft @param {string} place @param {string} path with its query
+ * @returns {{data: any, fresh: boolean}} data is undefined before the first answer, null if there is none
+ */
+export function latest(job, draft, place, path) {
+  const state = draft.places.get(place) ?? { busy: false, data: undefined };
+  draft.places.set(place, state);
+  if (draft.fetched.get(path) !== undefined) {
+    state.data = draft.fetched.get(path);
+    return { data: state.data, fresh: true };
+  }
+  const following = job.live && selection.follow;
+  if (!state.busy && due(state, following ? LIVE : BRIEF)) {
+    state.busy = true;
+    ask(job, draft, path).then(() => (state.busy = false));
+  }
+  return { data: state.data, fresh: following };
+}
+
+/** Ask and keep the answer. @param {Job} job @param {Draft} draft @param {string} path */
+async function ask(job, draft, path) {
+  draft.fetched.set(path, undefined);
+  trim(draft.fetched, 64, path);
+  const mark = path.includes("?") ? "&" : "?";
+  const answer = await job.get(`${path}${mark}draft=${draft.prefill.draft}`);
+  draft.fetched.set(path, answer);
+  if (answer === null) setTimeout(() => draft.fetched.delete(path), 5000); // may be asked again later
+  changed();
 }

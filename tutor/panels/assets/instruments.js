@@ -33,7 +33,7 @@ const VIEWS = {
   layers: LayersView,
   sampling: SamplingView,
 };
-const SHEETS = ["base.css", "instruments.css", "views.css", "path.css"];
+const SHEETS = ["base.css", "instruments.css", "views.css", "derived.css", "path.css"];
 
 /** @param {any} component @param {string} root */
 export async function mount(component, root) {

@@ -39,6 +39,8 @@ export class Draft {
     this.triangles = new Map();
     /** @type {Map<string, any>} */
     this.fetched = new Map();
+    /** @type {Map<string, any>} what each place of the screen shows of it, see fetching.js */
+    this.places = new Map();
   }
 
   get promptLength() {

@@ -8,6 +8,8 @@ import { pattern, promptThumbnails } from "./fetching.js";
 import { HeadGrid } from "./attention_grid.js";
 import { HeadMap } from "./attention_map.js";
 import { WordRow } from "./attention_row.js";
+import { HeadParts } from "./head_parts.js";
+import { PairSum } from "./pair_sum.js";
 
 export class AttentionView {
   /** @param {import("./instruments.js").Context} context */
@@ -32,9 +34,12 @@ export class AttentionView {
     this.large = new FigureBox(context, "head_map", "measured", this.map.element);
     this.words = new FigureBox(context, "head_row", "measured", this.row.element);
     this.strong = new FigureBox(context, "strongest", "measured", this.row.list);
+    this.sum = new PairSum(context);
+    this.parts = new HeadParts(context);
     const tools = h("div.tools", {}, this.layer, this.head, this.sink.element, this.bright.element);
     const pair = h("div.pair", {}, h("div", {}, this.heads.element, this.strong.element), this.large.element);
-    this.element = h("div.attention", {}, tools, pair, this.words.element);
+    const worked = h("div.pair", {}, this.sum.element, this.parts.element);
+    this.element = h("div.attention", {}, tools, pair, this.words.element, worked);
   }
 
   update() {
@@ -48,6 +53,8 @@ export class AttentionView {
     const kind = selection.head < 0 || this.sinkless ? "computed" : "measured";
     for (const figure of [this.large, this.words, this.strong]) figure.update(absent, kind);
     this.#tools(n_layer, n_head);
+    this.sum.update(draft, this.#query(draft));
+    this.parts.update(draft, this.#query(draft));
     if (absent) return;
     promptThumbnails(job, draft);
     this.grid.update(draft, this.#query(draft), this.power);
@@ -95,6 +102,8 @@ export class AttentionView {
       this.large.export(() => mapTable(draft, triangle, name)),
       this.strong.export(() => rowTable(draft, triangle, this.#query(draft), name)),
       this.words.export(() => rowTable(draft, triangle, this.#query(draft), name)),
+      ...this.sum.exports(),
+      ...this.parts.exports(),
     ];
   }
 }
