@@ -21,8 +21,7 @@ _WATCH = 2.0  # seconds; the safety net if the browser's word that a reply ended
 def draw_chat() -> None:
     """Draw everything; returns at once, whatever is being written."""
     now = visit()
-    now.session.commit()
-    now.flash = now.session.settle_model() or now.flash
+    now.begin_run()
     left, right = st.columns([5, 7], gap="large")
     with left, st.container(key="left", gap=None):
         draw_masthead(now)
@@ -41,8 +40,8 @@ def draw_unseen(now: Visit) -> None:
     session = now.session
     with st.container(key="unseen", gap=None):
         keeper(now)
-        if session.pending or session.wanted or not model_is_there(now):
-            watch(now)
+        if now.pending or session.wanted or not model_is_there(now):
+            watch(now, now.known)
 
 
 def draw_conversation(now: Visit) -> None:
@@ -90,7 +89,9 @@ def draw_input(now: Visit) -> None:
             st.button(
                 texts["stop"], key="stop", icon=":material/stop:", shortcut="Esc", on_click=actions.stop
             )
-    st.caption(texts["foot_note"])
+    facts = now.session.service.facts(now.session.model)
+    line = plain(texts.say("foot_model", **facts)) + "  \n" if facts else ""
+    st.caption(line + plain(texts["foot_note"]))
 
 
 def draw_instruments(now: Visit) -> None:
@@ -110,10 +111,14 @@ def model_is_there(now: Visit) -> bool:
 
 
 @st.fragment(run_every=_WATCH)
-def watch(now: Visit) -> None:
-    """While something is under way: notice its end even if the browser says nothing."""
+def watch(now: Visit, known: int) -> None:
+    """While something is under way: draw again when there is news, even if the browser says nothing.
+
+    Draws nothing itself, so that nothing of it can be left over after a lost connection.
+    """
     session = now.session
     settled = session.wanted is None or session.service.model(session.wanted).ended.is_set()
-    ended = [turn for turn in session.turns if turn.done and not turn.committed]
-    if ended or (settled and not session.pending and model_is_there(now)):
+    ended = any(turn.done and not turn.committed for turn in session.turns)
+    idle = settled and not session.pending and model_is_there(now)
+    if ended or idle or session.known > known:
         st.rerun()

@@ -1,13 +1,25 @@
 // Mounted once, always: hears of replies that have ended, keeps the newest words in view, and guards
 // Japanese input. It draws nothing.
 
-/** Ends of replies reach every listener of the window; one of them tells Python. */
+/** Ends of replies reach every listener of the window; this one tells Python, once per reply. */
 function create() {
-  const keeper = { pending: new Set(), send: (/** @type {string} */ token) => {} };
+  const keeper = {
+    pending: new Set(),
+    ended: new Set(),
+    send: (/** @type {string} */ token) => {},
+    report() {
+      for (const token of keeper.ended) {
+        if (!keeper.pending.has(token)) continue;
+        keeper.ended.delete(token);
+        keeper.send(token);
+        return;
+      }
+    },
+  };
 
   window.addEventListener("aura:done", (event) => {
-    const { job } = /** @type {CustomEvent} */ (event).detail;
-    if (keeper.pending.has(job)) keeper.send(job);
+    keeper.ended.add(/** @type {CustomEvent} */ (event).detail.job);
+    keeper.report();
   });
 
   // Safari ends a composition first and sends Enter afterwards, with keyCode 229: that Enter chose a
@@ -90,5 +102,6 @@ export default function (component) {
   if (asked > (keeper.asked ?? asked)) document.querySelector(".aura-end")?.scrollIntoView({ block: "nearest" });
   keeper.asked = asked;
   keeper.watch();
+  keeper.report();
   remember(keeper, component);
 }

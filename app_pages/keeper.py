@@ -25,7 +25,7 @@ def keeper(now: Visit) -> None:
     """Mount it. A reply that ends makes the page run once more; that run notices the end by itself."""
     session = now.session
     data = {
-        "pending": [job.token for job in session.pending],
+        "pending": list(now.pending),
         "lang": session.lang,
         "asked": len(session.turns),
         "session": session.key,

@@ -72,7 +72,7 @@ def draw_loading(now: Visit) -> None:
         st.error(now.texts.error(loading.error), icon=":material/info:")
 
 
-@st.fragment(run_every=0.5)
+@st.fragment(run_every=1.0)
 def loading_line(now: Visit, spec: str) -> None:
     """The seconds tick until the model is there; then the page draws itself anew."""
     loading = now.session.service.model(spec)

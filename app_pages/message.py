@@ -17,8 +17,6 @@ from tutor.session.conversation import Try, Turn
 from tutor.session.export import finder_line
 from tutor.session.jobs import Job
 
-_REFRESH = 2.0  # seconds between two looks at what the worker found out about a running reply
-
 
 def draw_turn(now: Visit, turn: Turn, last: bool) -> None:
     """Draw one exchange."""
@@ -37,7 +35,7 @@ def draw_turn(now: Visit, turn: Turn, last: bool) -> None:
 def draw_reply(now: Visit, turn: Turn) -> None:
     """The words, streaming or finished, with what was found and checked around them."""
     shown = turn.current
-    draw_finding(now, shown) if shown.done else follow_finding(now, shown)
+    draw_finding(now, shown)
     for job in shown.jobs:
         components.reply(
             None if job.dropped else job.token,
@@ -49,12 +47,6 @@ def draw_reply(now: Visit, turn: Turn) -> None:
     if shown.done:
         draw_checks(now, shown.jobs[-1])
         draw_notes(now, shown)
-
-
-@st.fragment(run_every=_REFRESH)
-def follow_finding(now: Visit, shown: Try) -> None:
-    """The finder's line of a reply under way: it is known a moment after the question was sent."""
-    draw_finding(now, shown)
 
 
 def draw_finding(now: Visit, shown: Try) -> None:
@@ -71,7 +63,7 @@ def draw_checks(now: Visit, job: Job) -> None:
     texts, draft = now.texts, job.shown
     if draft is None or not job.taught:
         return
-    if job.status().reason == "end" and not job.verified:
+    if not job.verified and job.status().reason not in ("stopped", "error"):
         st.caption(":material/warning: **" + plain(texts["unverified"]) + "**")
     if draft.marks:
         chips = "".join(
@@ -108,7 +100,7 @@ def draw_actions(now: Visit, turn: Turn, last: bool) -> None:
             _small(texts["again"], f"again-{turn.key}", ":material/refresh:", actions.again)
             draw_edit(now, turn)
         draw_share(now, turn)
-        st.feedback("thumbs", key=f"thumbs-{turn.key}", on_change="ignore")
+        turn.feedback = st.feedback("thumbs", key=f"thumbs-{turn.key}", on_change="ignore")
 
 
 def draw_pager(now: Visit, turn: Turn) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import logging
 from pathlib import Path
@@ -18,15 +19,15 @@ _log = logging.getLogger("aura.page")
 
 
 def portrait(label: str, size: str) -> str:
-    """Aura's portrait as markup, sharp at any size and without a button for full screen.
+    """Aura's portrait as markup, without a button for full screen.
 
     Args:
         label: What it shows, for those who cannot see it.
         size: Width and height as a CSS length.
     """
-    drawing = PORTRAIT.read_text(encoding="utf-8")
-    frame = f'class="portrait" role="img" aria-label="{html.escape(label)}" style="width:{size}"'
-    return f"<div {frame}>{drawing}</div>"
+    drawing = base64.b64encode(PORTRAIT.read_bytes()).decode("ascii")
+    style = f"display:block;width:{size};height:{size}"
+    return f'<img alt="{html.escape(label)}" style="{style}" src="data:image/svg+xml;base64,{drawing}">'
 
 
 def draw() -> None:

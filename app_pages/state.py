@@ -31,11 +31,23 @@ class Visit:
         session: The conversation and its rules.
         flash: An error to show above the input until the next thing happens.
         reloads: How often a reloaded page asked for its conversation.
+        pending: Tokens of the jobs under way when this run began; what ends while the page is being
+            drawn is still news to the browser.
+        known: Replies whose topic was known when this run began.
     """
 
     session: Session
     flash: TutorError | None = None
     reloads: int = 0
+    pending: tuple[str, ...] = ()
+    known: int = 0
+
+    def begin_run(self) -> None:
+        """Take over what has happened since the last run, and note where things stand."""
+        self.pending = tuple(job.token for job in self.session.pending)
+        self.known = self.session.known
+        self.session.commit()
+        self.flash = self.session.settle_model() or self.flash
 
     @property
     def texts(self) -> Texts:

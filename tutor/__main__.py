@@ -61,17 +61,20 @@ def build_parser() -> argparse.ArgumentParser:
     selfcheck = commands.add_parser("selfcheck", help="check the identities of GPT-2 on a loaded model")
     _add_model(selfcheck)
 
-    bench = commands.add_parser("bench", help="measure speed")
-    bench.add_argument("--json", action="store_true")
-    bench.add_argument("--page", action="store_true", help="measure in a real browser, too")
-    bench.add_argument("--peers", action="store_true", help="measure llama.cpp beside it, if installed")
-    _add_model(bench)
+    record = commands.add_parser("record", help="record the replies that the page's first screen replays")
+    _add_model(record)
+
+    commands.add_parser("bench", help="measure speed; --help lists its own arguments", add_help=False)
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; errors meant for people are printed as one sentence."""
-    args = build_parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    args, rest = build_parser().parse_known_args(argv)
+    if rest and args.command != "bench":
+        build_parser().error(f"unknown arguments: {' '.join(rest)}")
+    args.rest = rest
     logging.getLogger("transformers").setLevel(logging.ERROR)
     from tutor import commands
 
@@ -81,6 +84,7 @@ def main(argv: list[str] | None = None) -> int:
         "train": commands.train,
         "eval": commands.evaluate,
         "selfcheck": commands.selfcheck,
+        "record": commands.record,
         "bench": commands.bench,
     }[args.command]
     try:

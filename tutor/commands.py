@@ -185,9 +185,12 @@ def print_rows(rows: Sequence[Sequence[str]]) -> None:
 
 def selfcheck(args: argparse.Namespace) -> int:
     """Check GPT-2's identities on a loaded model; 1 if one fails."""
+    import torch
+
     from tutor import selfcheck as checker
     from tutor.model.registry import load_model
 
+    torch.set_num_threads(AppConfig.from_env().cpu_threads)
     results = checker.run(load_model(args.model))
     print_rows(checker.main_rows(results))
     return 0 if all(result.passed for result in results) else 1
@@ -197,4 +200,18 @@ def bench(args: argparse.Namespace) -> int:
     """Measure speed; the last line is one JSON object with --json."""
     from tutor.bench import main as run_bench
 
-    return run_bench(args)
+    return run_bench(args.rest)
+
+
+def record(args: argparse.Namespace) -> int:
+    """Record the short replies that the page's first screen replays, one per language."""
+    from tutor.session import recording
+    from tutor.session.texts import load_texts
+    from tutor.session.writer import record_reply
+
+    tutor = make_tutor(args.model)
+    for lang in LANGS:
+        path = recording.FOLDER / f"{lang}.npz"
+        recording.save(record_reply(tutor, load_texts()[lang]["recording_question"], lang), path)
+        print(f"{path.name}: {path.stat().st_size / 1024:.0f} kB")
+    return 0

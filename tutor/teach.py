@@ -216,9 +216,9 @@ class Tutor:
 
     def _exchange(self, turn: PastTurn, ui_lang: Lang) -> Exchange:
         if turn.kind is not None:
-            return Exchange(turn.kind, turn.topics, turn.lang)
+            return Exchange(turn.kind, turn.topics, turn.lang, turn.question)
         finding = self.finder.find(turn.question, (), ui_lang)
-        return Exchange(finding.kind, finding.topics, finding.lang)
+        return Exchange(finding.kind, finding.topics, finding.lang, turn.question)
 
     def _past(self, turn: PastTurn, found: Exchange) -> persona.Turn:
         key = persona.key_line(self.library, found.kind, found.topics, found.lang)

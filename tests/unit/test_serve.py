@@ -24,6 +24,7 @@ from tutor.session.jobs import Job
 from tutor.session.records import Failure
 from tutor.session.service import Service
 from tutor.trace import Trace
+from tutor.views import compute
 
 
 @pytest.fixture
@@ -251,3 +252,17 @@ def test_one_answer_is_never_stored_by_others(client: TestClient, finished: Job)
     """Guards a student's reply against shared caches."""
     for path in ("step/0", "attention/grid", "events"):
         assert client.get(f"/aura/jobs/{finished.token}/{path}").headers["cache-control"] == "no-store"
+
+
+def test_a_derived_view_comes_from_the_record(client: TestClient, finished: Job, service: Service) -> None:  # noqa: F811
+    """Guards the way from the address to the engine's views, with a real view."""
+    loaded = service.shelf.get(finished.model).loaded
+    trace = finished.trace(finished.chosen)
+    answer = client.get(f"/aura/jobs/{finished.token}/view/ranks?from=0&to=2&draft={finished.chosen}")
+    assert answer.status_code == 200
+    assert answer.json() == json.loads(json.dumps(compute("ranks", loaded, trace, {"from": "0", "to": "2"})))
+
+
+def test_a_view_of_a_model_that_is_no_longer_loaded_is_gone(client: TestClient, finished: Job) -> None:
+    finished.model = "put away long ago"
+    assert client.get(f"/aura/jobs/{finished.token}/view/ranks?from=0&to=2").status_code == 404

@@ -17,7 +17,7 @@ from tutor.errors import ContentError
 _WORD = re.compile(r"[A-Za-z']+")
 _HIRAGANA = re.compile(r"[\u3041-\u3096\u30fc]")
 _JAPANESE = re.compile(r"[\u3041-\u30fa\u30fc\u3400-\u9fff]")
-_EDGE = re.compile(r"[^0-9a-z\u3041-\u30ff\u3400-\u9fff√^/+=²%]+")
+_EDGE = re.compile(r"[^0-9a-z\u0370-\u03ff\u3041-\u30ff\u3400-\u9fff√^/+=²%]+")
 
 
 def fold(text: str) -> str:

@@ -238,14 +238,16 @@ def _read_threads(path: Path, known: set[str]) -> tuple[Thread, ...]:
 
 
 def _read_wordings(folder: Path, known: set[str]) -> dict[str, dict[Lang, tuple[tuple[Kind, str], ...]]]:
-    """Further wordings of questions, "kind|text", one file a lesson."""
+    """Further wordings of questions, "kind|text": `<lesson>.toml`, `<lesson>.b.toml` and so on."""
     found: dict[str, dict[Lang, tuple[tuple[Kind, str], ...]]] = {}
     for path in sorted(folder.glob("*.toml")):
-        data = read_toml(path)
+        data, lesson = read_toml(path), path.name.split(".")[0]
         _need(data, set(LANGS), path.name)
-        if path.stem not in known:
+        if lesson not in known:
             raise ContentError(f"{path.name}: no such lesson; rename or remove it.", file=path.name)
-        found[path.stem] = {lang: tuple(_wording(line, path.name) for line in data[lang]) for lang in LANGS}
+        new = {lang: tuple(_wording(line, path.name) for line in data[lang]) for lang in LANGS}
+        old = found.get(lesson, {})
+        found[lesson] = {lang: old.get(lang, ()) + new[lang] for lang in LANGS}
     return found
 
 

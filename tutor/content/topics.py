@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tutor.content.classifier import Classifier, ngrams
 from tutor.content.kinds import Wording, fold
 from tutor.content.loader import LANGS, Kind, Lang, Library
+from tutor.content.repair import Repairer
 from tutor.content.text import normalise
 
 
@@ -89,6 +90,7 @@ class Exchange:
     kind: Kind
     topics: tuple[str, ...]
     lang: Lang = "ja"
+    question: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,14 +135,16 @@ class TopicFinder:
         library: Library,
         threshold: float = 0.22,
         named_bonus: float = 0.35,
-        learnt_weight: float = 0.5,
+        learnt_weight: float = 3.0,
+        context_bonus: float = 1.0,
         weights: Path = WEIGHTS,
     ) -> None:
         self.library, self.threshold, self.named_bonus = library, threshold, named_bonus
         self.wording = Wording(library.root / "kinds.toml")
         self.topics = Index(self._topic_phrases())
         self.number = {label: i for i, label in enumerate(self.topics.labels)}
-        self.learnt_weight = learnt_weight
+        self.learnt_weight, self.context_bonus = learnt_weight, context_bonus
+        self.repairer = Repairer(library)
         learnt = (weights / "topics.npz").exists()
         self.classifier = Classifier.load(weights / "topics.npz") if learnt else None
         self.kind_classifier = Classifier.load(weights / "kinds.npz") if learnt else None
@@ -198,14 +202,15 @@ class TopicFinder:
         lang = self.wording.language(text, self.aliases, history[-1].lang if history else ui_lang)
         if is_empty(text):
             return Finding(lang, "empty", EMPTY_OFFER, (), False, 0.0)
-        ranked = self.rank(text)
+        last = next((e for e in reversed(history) if e.topics and e.topics[0] in self.library.lessons), None)
+        leaning = last is not None and self._leans(text)
+        ranked = self.rank(text, last if leaning else None)
         margin = ranked[0][1] - ranked[1][1]
         kind = self.wording.kind(text)
-        last = next((e for e in reversed(history) if e.topics and e.topics[0] in self.library.lessons), None)
-        if last and self._follows(text, lang, ranked):
-            kind = kind or self.follow_kind(text, lang)
+        if last and leaning and self._bare(text, lang):
+            topics = last.topics[:1]
             return Finding(
-                lang, self._available(kind, last.topics[:1]), last.topics[:1], ranked, True, margin
+                lang, self._available(self._follow_kind(text, lang), topics), topics, ranked, True, margin
             )
         best, score = ranked[0]
         if best in self.library.smalltalk:
@@ -216,13 +221,28 @@ class TopicFinder:
         topics = self._pair(text, ranked) if kind == "compare" else (best,)
         return Finding(lang, self._available(kind, topics), topics, ranked, False, margin)
 
-    def rank(self, text: str, most: int = 8) -> tuple[tuple[str, float], ...]:
-        """Topics by score, best first."""
+    def rank(self, text: str, last: Exchange | None = None, most: int = 8) -> tuple[tuple[str, float], ...]:
+        """Topics by score, best first.
+
+        Args:
+            text: Normalised question.
+            last: The exchange that the question leans on, if it does.
+            most: Topics to return.
+        """
+        scores = self._scores(text)
+        if last is not None:
+            both = self._scores(f"{last.question} {text}") if last.question else scores
+            scores = (scores + both) / 2 + self._context(last)
+        order = np.argsort(-scores, kind="stable")[:most]
+        return tuple((self.topics.labels[i], float(scores[i])) for i in order)
+
+    def _scores(self, text: str) -> NDArray[np.float32]:
+        """Nearness to phrases, names in the text, and the classifier's probabilities, [n_labels]."""
+        text = self.repairer.expand(text)
         scores = self.topics.scores(text) + self.named_bonus * self._alias_share(text)
         if self.classifier is not None:
             scores = scores + self.learnt_weight * self.classifier.probabilities(text)[self.columns]
-        order = np.argsort(-scores, kind="stable")[:most]
-        return tuple((self.topics.labels[i], float(scores[i])) for i in order)
+        return scores
 
     def _alias_share(self, text: str) -> NDArray[np.float32]:
         """How much of what the question is about each topic's longest alias covers, [n_labels]."""
@@ -230,7 +250,7 @@ class TopicFinder:
         about = max(1, len(self.wording.residue(folded).replace(" ", "")))
         share = np.zeros(len(self.topics.labels), dtype=np.float32)
         for alias, topic in self.alias_topics:
-            if alias in folded:
+            if stands_in(alias, folded):
                 i = self.number[topic]
                 share[i] = max(share[i], min(1.0, len(alias.replace(" ", "")) / about))
         return share
@@ -239,24 +259,34 @@ class TopicFinder:
         lesson = self.library.lessons.get(topic)
         return lesson is not None and not lesson.is_misconception
 
-    def _follows(self, text: str, lang: Lang, ranked: tuple[tuple[str, float], ...]) -> bool:
-        """Whether the question leans on the turn before: a pronoun or a bare "why?", and no topic."""
-        near = float(self.follow[lang].scores(text, share=1.0).max())
+    def _leans(self, text: str) -> bool:
+        """Whether a question may lean on the turn before: it names no topic, and is short or points back."""
         folded = fold(text)
-        if any(alias in folded for alias in self.aliases if len(alias) > 2):
+        if any(stands_in(alias, folded) for alias in self.aliases if len(alias) > 2):
             return False
-        if near > 0.8 or len(self.wording.residue(folded).replace(" ", "")) <= 2:
-            return True
-        return (
-            bool(self.wording.leaning.search(text))
-            and (ranked[0][1] < 0.55 or near > 0.6)
-            and len(folded) < 60
-        )
+        short = len(folded) < (40 if folded.isascii() else 18)
+        return short or bool(self.wording.leaning.search(text))
 
-    def follow_kind(self, text: str, lang: Lang) -> Kind:
-        """Kind of a follow-up, from the nearest follow-up phrase."""
+    def _bare(self, text: str, lang: Lang) -> bool:
+        """Whether nothing but the asking is left ("why?", "for example?")."""
+        near = float(self.follow[lang].scores(text, share=1.0).max())
+        return near > 0.8 or len(self.wording.residue(fold(text)).replace(" ", "")) <= 2
+
+    def _follow_kind(self, text: str, lang: Lang) -> Kind | None:
+        """Kind of a follow-up: from its wording, else from the nearest follow-up phrase."""
         index = self.follow[lang]
-        return index.labels[int(index.scores(text, share=1.0).argmax())]
+        return self.wording.kind(text) or index.labels[int(index.scores(text, share=1.0).argmax())]
+
+    def _context(self, last: Exchange) -> NDArray[np.float32]:
+        """What the turn before adds to each topic: most to its own, less to related ones, [n_labels]."""
+        bonus = np.zeros(len(self.topics.labels), dtype=np.float32)
+        own = last.topics[0]
+        related = set(self.library.lessons[own].related)
+        related |= {x.id for x in self.library.lessons.values() if own in x.related}
+        for topic in related & self.number.keys():
+            bonus[self.number[topic]] = self.context_bonus / 2
+        bonus[self.number[own]] = self.context_bonus
+        return bonus
 
     def _available(self, kind: Kind | None, topics: tuple[str, ...]) -> Kind:
         """The kind asked for if the lesson answers it, else its default kind."""
@@ -286,6 +316,19 @@ class TopicFinder:
                 folded = folded[:at] + " " * len(alias) + folded[at + len(alias) :]
                 found.setdefault(at, topic)
         return list(dict.fromkeys(found[at] for at in sorted(found)))
+
+
+def stands_in(alias: str, folded: str) -> bool:
+    """Whether a folded name stands in a folded text; Latin names only as whole words.
+
+    >>> stands_in("bert", "albert"), stands_in("bert", "what is bert"), stands_in("残差", "残差接続")
+    (False, True, True)
+    """
+    at = folded.find(alias)
+    if at < 0 or not alias.isascii():
+        return at >= 0
+    around = folded[at - 1 : at] + folded[at + len(alias) : at + len(alias) + 1]
+    return not any(c.isascii() and c.isalnum() for c in around)
 
 
 def is_empty(text: str) -> bool:

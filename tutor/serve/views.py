@@ -1,16 +1,15 @@
-"""Derived views that the engine computes from a record on demand, looked up by name."""
+"""Derived views that the engine computes from a record on demand."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
 from tutor.trace import Trace
 
 
-def view(name: str, trace: Trace, tutor: Any, params: Mapping[str, str]) -> object:
-    """Compute one derived view, see `tutor.views.compute`.
+def view(name: str, trace: Trace, tutor: Any, params: Mapping[str, str]) -> dict[str, object]:
+    """Compute one derived view of a record.
 
     Args:
         name: Name of the view.
@@ -21,9 +20,10 @@ def view(name: str, trace: Trace, tutor: Any, params: Mapping[str, str]) -> obje
     Raises:
         KeyError: No such view, or the model is no longer loaded.
         IndexError: No such step, position, layer or head.
-        ValueError: A parameter is not usable.
+        ValueError: A parameter is not usable, or the prompt has not been read yet.
     """
     if tutor is None:
         raise KeyError(name)
-    views = importlib.import_module("tutor.views")  # imports torch: only once a model is there
-    return views.compute(name, tutor.loaded, trace, params)
+    from tutor.views import compute  # needs torch, which is there once a model is
+
+    return compute(name, tutor.loaded, trace, params)

@@ -49,6 +49,7 @@ class Turn:
         tries: Answers in the order in which they were asked for.
         shown: Index of the try on show.
         committed: Whether the end of the try on show has been noticed by the page.
+        feedback: 1 if the student found it useful, 0 if not, None if they did not say.
         key: Stable name for the page's widgets.
     """
 
@@ -56,6 +57,7 @@ class Turn:
     tries: list[Try]
     shown: int = 0
     committed: bool = False
+    feedback: int | None = None
     key: str = field(default_factory=lambda: secrets.token_hex(4))
     asked_at: float = field(default_factory=time.time)
 
@@ -181,6 +183,12 @@ class Session:
         """Jobs of this student that have not ended, in order."""
         with self._lock:
             return [job for turn in self.turns for item in turn.tries for job in item.jobs if not job.done]
+
+    @property
+    def known(self) -> int:
+        """Number of replies whose topic the finder has found; grows a moment after each question."""
+        with self._lock:
+            return sum(item.topic is not None for turn in self.turns for item in turn.tries)
 
     @property
     def newest(self) -> Job | None:

@@ -60,6 +60,7 @@ def _turn(turn: Turn) -> dict[str, object]:
         "asked": _iso(turn.asked_at),
         "answer": turn.current.text,
         "shown": turn.shown,
+        "useful": None if turn.feedback is None else bool(turn.feedback),
         "tries": [[_job(job) for job in item.jobs] for item in turn.tries],
     }
 

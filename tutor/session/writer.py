@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tutor.config import CaptureConfig
+from tutor.config import CaptureConfig, SamplingConfig
 from tutor.content.loader import KINDS, Lesson, load_library
 from tutor.content.topics import Finding
+from tutor.errors import TutorError
 from tutor.model.registry import load_model
 from tutor.model.threads import use_threads
 from tutor.session.facts import model_facts
 from tutor.session.jobs import Job
+from tutor.session.recording import Recording
 from tutor.session.records import Failure, FigureMark, Topic
 from tutor.teach import DraftEnded, DraftStarted, Finished, PastTurn, Prepared, Tutor
 from tutor.trace import Prefill, Step
@@ -140,3 +142,17 @@ def _keep_text(job: Job, tutor: Tutor) -> None:
     trace = job.trace()
     ids = [step.token.token_id for step in trace.steps if not step.token.special]
     job.drafts[-1].text = tutor.loaded.tokenizer.decode(ids).strip()
+
+
+def record_reply(tutor: Tutor, question: str, lang: str) -> Recording:
+    """Let the model answer one question, and keep the draft that is shown.
+
+    Raises:
+        TutorError: The reply could not be written.
+        TutorError: Also if no draft passed the checks: a recording shall show a good answer.
+    """
+    job = Job(question, SamplingConfig(), lang=lang)
+    write_reply(job, tutor, CaptureConfig(residuals=False, logits=False))
+    if tutor.loaded.taught and not job.verified:
+        raise TutorError(f"no draft of {question!r} passed the checks: {job.text!r}")
+    return Recording(question, job.text, lang, job.trace(job.chosen))

@@ -67,7 +67,10 @@ class FinderSampler:
 def _sentences(lesson: Lesson, lang: Lang) -> list[str]:
     """Sentences of a lesson's note and answers: the words in which the idea is talked about."""
     text = lesson.texts[lang]
-    passages = [text.note, *(a for k in ("what", "why", "how", "misconception") for a in text.answers.get(k, ()))]
+    passages = [
+        text.note,
+        *(a for k in ("what", "why", "how", "misconception") for a in text.answers.get(k, ())),
+    ]
     split = re.compile(r"(?<=[。.!?])\s*")
     return [s for passage in passages for s in split.split(passage) if len(s) > 8]
 
@@ -97,7 +100,7 @@ class Head(nn.Module):
 
 
 def train_finder(
-    library: Library, folder: Path, seed: int = 1, steps: int = 1500, batch: int = 256
+    library: Library, folder: Path, seed: int = 1, steps: int = 2000, batch: int = 256, width: int = 96
 ) -> dict[str, float]:
     """Train and write both classifiers of the topic finder: topic and kind.
 

@@ -98,12 +98,13 @@ def spread(values: Tensor) -> Json:
     """How the components of one vector are spread."""
     exact = values.numpy()
     low, high = float(exact.min()), float(exact.max())
-    top = high if high > low else low + 1.0
-    counts, _ = np.histogram(exact, bins=BINS, range=(low, top))
+    if low == high:  # untrained gains and biases: one bar in the middle
+        low, high = low - 0.5, high + 0.5
+    counts, _ = np.histogram(exact, bins=BINS, range=(low, high))
     return {
         "values": pack_f32(exact),
         "low": low,
-        "high": top,
+        "high": high,
         "mean": float(exact.mean()),
         "std": float(exact.std()),
         "counts": counts.tolist(),

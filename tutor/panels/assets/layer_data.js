@@ -50,26 +50,3 @@ export function lensTable(steps) {
   });
   return { columns, rows };
 }
-
-/** @typedef {{layer: number, ln: string, low: number, high: number, mean: number, std: number, counts: number[]}} Spread */
-
-/** Histograms of what the LayerNorms received, a bin a row. @param {any} spreads @returns {Table} */
-export function spreadTable(spreads) {
-  const columns = ["layer", "layernorm", "mean", "std", "from", "to", "count"];
-  const rows = (spreads ?? []).flatMap((/** @type {any[]} */ pair, /** @type {number} */ l) =>
-    pair.flatMap(({ low, high, mean, std, counts }, i) => {
-      const bin = (high - low) / counts.length;
-      const name = `ln_${i + 1}`;
-      return counts.map((/** @type {number} */ count, /** @type {number} */ b) => [
-        l,
-        name,
-        mean,
-        std,
-        low + b * bin,
-        low + (b + 1) * bin,
-        count,
-      ]);
-    }),
-  );
-  return { columns, rows };
-}

@@ -1,47 +1,42 @@
-// How the components of one position are spread before a LayerNorm: one picture, two axes. Normalising
-// shifts and stretches the axis; the shape stays.
+// How the components of one vector are spread: a histogram with its own axis, mean and deviation.
 
 import { h, setAttr, setText, svg } from "./dom.js";
 import { full, sig } from "./format.js";
 
 /** @typedef {{low: number, high: number, mean: number, std: number, counts: number[]}} Spread */
 
-const HEIGHT = 132;
-const FLOOR = 92;
+const HEIGHT = 116;
+const FLOOR = 94;
 
 export class SpreadPlot {
-  /** @param {import("./instruments.js").Context} context @param {string} name of the LayerNorm, e.g. "ln_1" */
-  constructor(context, name) {
+  /** @param {import("./instruments.js").Context} context @param {string} kind "resid" for the stream, "weight" for what was learnt */
+  constructor(context, kind) {
     this.context = context;
-    this.name = name;
-    this.caption = h("p.caption");
-    this.svg = svg("svg.spread", { role: "img", width: "100%", height: HEIGHT });
-    this.element = h("div", {}, this.caption, this.svg);
+    this.title = h("b");
+    this.numbers = h("span.quiet");
+    this.svg = svg(`svg.spread.${kind}`, { role: "img", width: "100%", height: HEIGHT });
+    this.element = h("div.spreadbox", {}, h("p.caption", {}, this.title, " ", this.numbers), this.svg);
   }
 
-  /** @param {number} layer @param {Spread | null} spread null while it is on its way */
-  update(layer, spread) {
+  /** @param {string} title @param {Spread} spread */
+  update(title, spread) {
     const { t } = this.context;
-    setText(this.caption, t("spread_caption", { layer, name: this.name }));
-    if (!spread) return this.svg.replaceChildren();
-    const width = this.svg.clientWidth || 320;
-    setAttr(this.svg, "viewBox", `0 0 ${width} ${HEIGHT}`);
+    setText(this.title, title);
+    const mean = Math.abs(spread.mean) < 1e-9 * spread.std ? 0 : spread.mean; // what rounding leaves of 0
+    setText(this.numbers, t("spread_short", { mean: sig(mean), std: sig(spread.std) }));
     const label = t("spread_label", { mean: full(spread.mean), std: full(spread.std) });
-    setAttr(this.svg, "aria-label", label);
-    const x = (/** @type {number} */ value) => 8 + ((value - spread.low) / (spread.high - spread.low)) * (width - 16);
-    const { mean, std } = spread;
+    setAttr(this.numbers, "title", label);
+    const width = this.svg.clientWidth || 320;
+    if (this.drawn === spread && this.width === width) return;
+    [this.drawn, this.width] = [spread, width];
+    setAttr(this.svg, "viewBox", `0 0 ${width} ${HEIGHT}`);
+    setAttr(this.svg, "aria-label", `${title}: ${label}`);
+    const x = (/** @type {number} */ value) => 12 + ((value - spread.low) / (spread.high - spread.low)) * (width - 24);
     this.svg.replaceChildren(
-      svg("title", { text: label }),
       ...bars(spread, x),
-      ...axis(x, FLOOR, "", ticks(spread.low, spread.high), (value) => value),
-      ...axis(
-        x,
-        FLOOR + 22,
-        ".after",
-        ticks((spread.low - mean) / std, (spread.high - mean) / std),
-        (z) => mean + z * std,
-      ),
-      svg("line.mean", { x1: x(mean), x2: x(mean), y1: 4, y2: FLOOR + 22 }),
+      svg("line.floor", { x1: 8, x2: width - 8, y1: FLOOR, y2: FLOOR }),
+      ...axis(x, ticks(spread.low, spread.high, width < 240 ? 3 : 5)),
+      svg("line.mean", { x1: x(spread.mean), x2: x(spread.mean), y1: 4, y2: FLOOR }),
     );
   }
 }
@@ -62,28 +57,20 @@ function bars({ low, high, counts }, x) {
   });
 }
 
-/**
- * @param {(value: number) => number} x @param {number} y @param {string} kind @param {number[]} marks
- * @param {(mark: number) => number} place where a mark of this axis lies on the raw axis
- */
-function axis(x, y, kind, marks, place) {
+/** @param {(value: number) => number} x @param {number[]} marks */
+function axis(x, marks) {
   return marks.flatMap((mark) => [
-    svg(`line.tickline${kind}`, { x1: x(place(mark)), x2: x(place(mark)), y1: y, y2: y + 4 }),
-    svg(`text.ticktext${kind}`, {
-      x: x(place(mark)),
-      y: y + 15,
-      "text-anchor": "middle",
-      text: String(mark).replace("-", "−"),
-    }),
+    svg("line.tickline", { x1: x(mark), x2: x(mark), y1: FLOOR, y2: FLOOR + 4 }),
+    svg("text.ticktext", { x: x(mark), y: FLOOR + 16, "text-anchor": "middle", text: String(mark).replace("-", "−") }),
   ]);
 }
 
 /**
- * About five round numbers between two ends.
- * @param {number} low @param {number} high @returns {number[]}
+ * About `wanted` round numbers between two ends.
+ * @param {number} low @param {number} high @param {number} [wanted] @returns {number[]}
  */
-export function ticks(low, high) {
-  const rough = (high - low) / 5;
+export function ticks(low, high, wanted = 5) {
+  const rough = (high - low) / wanted;
   const unit = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * unit).find((size) => size >= rough) ?? rough;
   const count = Math.floor(high / step) - Math.ceil(low / step) + 1;

@@ -4,10 +4,12 @@ import { h } from "./dom.js";
 import { floats } from "./codec.js";
 import { FigureBox } from "./figure.js";
 import { once } from "./fetching.js";
-import { ledgerTable, lensTable, readLayers, readLens, spreadTable } from "./layer_data.js";
+import { ledgerTable, lensTable, readLayers, readLens } from "./layer_data.js";
 import { LedgerRows, LensRows, NormTable } from "./layer_rows.js";
 import { LensGrid } from "./lens_grid.js";
-import { SpreadPlot } from "./spread_plot.js";
+import { LensWords } from "./lens_words.js";
+import { NeuronRows } from "./neuron_rows.js";
+import { NormSteps } from "./norm_steps.js";
 import { current, select, selection } from "./store.js";
 
 export class LayersView {
@@ -17,19 +19,15 @@ export class LayersView {
     this.lens = new LensRows(context);
     this.grid = new LensGrid(context);
     this.norms = new NormTable(context);
-    this.plots = ["ln_1", "ln_2"].map((name) => new SpreadPlot(context, name));
+    this.words = new LensWords(context);
+    this.steps = new NormSteps(context);
+    this.neurons = new NeuronRows(context);
     this.adds = new FigureBox(context, "ledger", "measured", this.ledger.element);
     this.says = new FigureBox(context, "lens", "computed", this.lens.element);
     this.over = new FigureBox(context, "lens_grid", "computed", this.grid.element);
     this.evens = new FigureBox(context, "layernorm", "measured", this.norms.element);
-    this.shapes = new FigureBox(
-      context,
-      "spread",
-      "computed",
-      h("div.pair", {}, ...this.plots.map((plot) => plot.element)),
-    );
-    this.figureBoxes = [this.adds, this.says, this.over, this.evens, this.shapes];
-    this.element = h("div", {}, ...this.figureBoxes.map((figure) => figure.element));
+    const order = [this.adds, this.says, this.over, this.words, this.evens, this.steps, this.neurons];
+    this.element = h("div", {}, ...order.map((figure) => figure.element));
     this.element.addEventListener("click", (/** @type {MouseEvent} */ event) => this.#click(event));
   }
 
@@ -42,16 +40,18 @@ export class LayersView {
     for (const figure of [this.adds, this.evens]) figure.update(statless);
     for (const figure of [this.says, this.over]) figure.update(lensless);
     const record = step && this.#record(job, draft, step.i);
-    this.shapes.update(record && !record.spreads ? "left_out_resid" : none);
+    const position = draft.promptLength + Math.max(0, selection.step) - 1;
+    this.steps.update(draft, position, none);
+    this.neurons.update(draft, position, none);
+    this.words.update(draft, position, none);
     if (!step) return;
     const stats = readLayers(step.layers);
     this.ledger.update(stats, record?.ledger ? floats(record.ledger.cosine) : null);
     this.ledger.check(record?.ledger?.gap);
     this.norms.update(stats);
-    this.plots.forEach((plot, i) => plot.update(selection.layer, record?.spreads?.[selection.layer]?.[i] ?? null));
     if (!step.lens) return;
     this.lens.update(step, readLens(step.lens));
-    this.grid.update(draft);
+    this.grid.update(job, draft);
   }
 
   /** The full record of a step, once nothing rushes by. @param {import("./store.js").Job} job @param {import("./store.js").Draft} draft @param {number} step */
@@ -73,7 +73,7 @@ export class LayersView {
       this.adds.export(() => ledgerTable(step)),
       ...(step.lens ? [this.says.export(() => lensTable([step])), this.over.export(() => lensTable(steps))] : []),
       this.evens.export(() => ledgerTable(step)),
-      this.shapes.export(() => spreadTable(this.#record(job, draft, step.i)?.spreads)),
+      ...[this.words, this.steps, this.neurons].flatMap((figure) => figure.exports()),
     ];
   }
 }

@@ -3,6 +3,7 @@
 import { h, hold, setAttr, setStyle, setText, setToken } from "./dom.js";
 import { full, percent, sig, surprise, visible } from "./format.js";
 import { tokenBytes } from "./codec.js";
+import { EmbeddingView } from "./embedding_view.js";
 import { FigureBox, segments } from "./figure.js";
 import { current, select, selection } from "./store.js";
 
@@ -31,7 +32,8 @@ export class TokensView {
       this.list,
       this.detail,
     );
-    this.element = h("div", {}, this.figure.element);
+    this.embedding = new EmbeddingView(context);
+    this.element = h("div", {}, this.figure.element, this.embedding.element);
     this.list.addEventListener("click", (/** @type {MouseEvent} */ event) => this.#click(event));
     this.list.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#key(event));
   }
@@ -50,6 +52,7 @@ export class TokensView {
     ).forEach((node, i) => this.#section(node, draft, sections[i]));
     this.#follow();
     this.#facts(draft);
+    this.embedding.update(this.#focus(draft));
   }
 
   /** The position that the details are about. @param {import("./store.js").Draft} draft */
@@ -156,7 +159,7 @@ export class TokensView {
   }
 
   figures() {
-    return [this.figure.export(() => tokenTable(current().draft))];
+    return [this.figure.export(() => tokenTable(current().draft)), ...this.embedding.exports()];
   }
 }
 
