@@ -200,6 +200,29 @@ def test_nonsense_is_refused_without_a_traceback(
     assert answer.status_code == code and "Traceback" not in answer.text
 
 
+def test_a_derived_view_comes_with_the_models_weights(client: TestClient, finished: Job) -> None:
+    """Guards against a view of another draft, and against nonsense that ends in a traceback."""
+    trace = finished.trace(finished.chosen)
+    base = f"/aura/jobs/{finished.token}/view"
+    draft = f"draft={finished.chosen}"
+    found = client.get(f"{base}/whatif?step=2&{draft}").json()
+    assert found["chosen"] == trace.steps[2].token.token_id and found["recorded_draw"] == trace.steps[2].draw
+    pair = client.get(f"{base}/pair?step=2&layer=1&head=1&key=0&{draft}").json()
+    square = trace.attention_map(1, 1)
+    assert (
+        square is not None
+        and pair["recorded"] == float(square[pair["query"], 0])
+        and pair["difference"] < 1e-6
+    )
+    for query, code in (
+        ("step=9999", 404),
+        ("step=x", 400),
+        ("step=1&temperature=nan", 400),
+        ("step=1&draw=2", 400),
+    ):
+        assert client.get(f"{base}/whatif?{query}&{draft}").status_code == code, query
+
+
 def test_before_the_prompt_is_read_the_answer_is_not_now(client: TestClient, service: Service) -> None:  # noqa: F811
     job = Job("q", SamplingConfig())
     job.start_draft(Trace("m", "cpu", 2, 2, 32, 9, 9, {}))

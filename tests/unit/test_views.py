@@ -287,7 +287,7 @@ EVERY: dict[str, dict[str, object]] = {
 SAME = (  # what the question or the sizes decide, not the weights; and what may agree by chance
     "layer head query key visible d_head by_root by_layer masked scale position name eps by n_neurons step draw "
     "recorded_draw id text piece came came_text token_id n_vocab from to from_record chosen chosen_text kept rank "
-    "index active exp gap difference counts"
+    "index active exp gap difference counts again"
 ).split()
 
 
@@ -310,16 +310,35 @@ def test_other_weights_change_every_number(tmp_path: Path) -> None:
             assert known and equal == [], name
 
 
-def test_what_was_left_out_is_named(case: Case) -> None:
-    """Guards against a made-up answer, and against an error, where the record has a gap."""
-    loaded, _, _ = case
+def test_what_a_record_lacks_is_computed_again_and_said_so(case: Case) -> None:
+    """Guards against a made-up answer where the record has a gap, and against one that hides the gap."""
+    loaded, trace, _ = case
     bare = record(loaded, PROMPT, SETTINGS, CaptureConfig(residuals=False, logits=False))
     for name, params in EVERY.items():
-        found = compute(name, loaded, bare, {key: str(value) for key, value in params.items()})
+        query = {key: str(value) for key, value in params.items()}
+        again, whole = (dict(leaves(compute(name, loaded, which, query))) for which in (bare, trace))
+        assert not whole.get(".again")
         if name == "embedding":
-            assert found["gap"] is None and found["neighbours"]
-        else:
-            assert found == {"left_out": "logits" if name == "whatif" else "residuals"}
+            assert again[".gap"] is None and not again.get(".again")
+            continue
+        assert again[".again"] is True
+        for path, value in whole.items():
+            if isinstance(value, float) and path.rsplit(".", 1)[-1] not in ("gap", "difference"):
+                assert again[path] == pytest.approx(value, rel=1e-3, abs=1e-4), (name, path)
+    halves = dataclasses.replace(
+        trace, steps=[dataclasses.replace(step, logits=None) for step in trace.steps]
+    )
+    assert compute("whatif", loaded, halves, {"step": "2"})["again"] is True
+
+
+def test_what_cannot_be_computed_again_is_named(ours: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards against a pass that takes the memory which the budget was to save, or that disturbs a live reply."""
+    bare = record(ours, PROMPT, SETTINGS, CaptureConfig(residuals=False, logits=False))
+    bare.finish = None
+    assert compute("neurons", ours, bare, {"step": "2"}) == {"left_out": "residuals"}
+    bare.finish = "length"
+    monkeypatch.setattr("tutor.views.again.LIMIT", 1000)
+    assert compute("pair", ours, bare, {"step": "2"}) == {"left_out": "residuals"}
 
 
 @pytest.mark.parametrize(

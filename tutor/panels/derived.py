@@ -1,4 +1,4 @@
-"""What follows from a recorded residual stream by arithmetic alone: the ledger's check, cosines, spreads.
+"""What follows from a recorded residual stream by arithmetic alone: the ledger's check and cosines.
 
 Everything here is computed from measured values and marked so on the page.
 """
@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutor.panels.codec import pack_f32
-from tutor.trace import Floats, Step
-
-BINS = 40
+from tutor.trace import Step
 
 Json = dict[str, object]
 Doubles = NDArray[np.float64]
@@ -52,26 +50,3 @@ def _cosine(left: Doubles, right: Doubles) -> Doubles:
     """Cosine of each pair of rows; 0 where a row is zero."""
     scale = np.linalg.norm(left, axis=-1) * np.linalg.norm(right, axis=-1)
     return np.divide((left * right).sum(axis=-1), scale, out=np.zeros_like(scale), where=scale > 0)
-
-
-def spreads(step: Step) -> list[list[Json]] | None:
-    """How the components that ln_1 and ln_2 received were spread, for every layer.
-
-    Returns:
-        None if the stream was left out. Otherwise per layer the input of ln_1 and of ln_2, each with
-        `low`, `high` (the smallest and largest component), `mean`, `std` (of the biased variance,
-        without the small epsilon that LayerNorm adds to it) and `counts` of BINS equal bins.
-        Normalising subtracts mean and divides by std: the shape stays, only its axis changes.
-    """
-    if step.resid is None:
-        return None
-    return [[_spread(values) for values in layer[:2]] for layer in step.resid]
-
-
-def _spread(values: Floats) -> Json:
-    exact = values.astype(np.float64)
-    low, high = float(exact.min()), float(exact.max())
-    top = high if high > low else low + 1.0
-    counts, _ = np.histogram(exact, bins=BINS, range=(low, top))
-    std = float(exact.std())
-    return {"low": low, "high": top, "mean": float(exact.mean()), "std": std, "counts": counts.tolist()}

@@ -13,7 +13,7 @@ from itertools import groupby
 import numpy as np
 
 from tutor.panels.codec import finite, pack_f32, pack_u8
-from tutor.panels.derived import ledger, spreads
+from tutor.panels.derived import ledger
 from tutor.panels.pooling import block_width, pool_row, pool_square
 from tutor.trace import Candidate, Floats, LayerStats, Lens, Prefill, Step, TokenInfo, Trace
 
@@ -128,7 +128,6 @@ def step_record(trace: Trace, index: int) -> Json:
         has_logits=record.logits is not None,
         has_resid=record.resid is not None,
         ledger=ledger(record),
-        spreads=spreads(record),
     )
     return out
 

@@ -82,8 +82,10 @@ def view(loaded: LoadedModel, trace: Trace, params: Params) -> Json:
     block = loaded.model.blocks[layer]
     norm = {"ln_1": block.ln_1, "ln_2": block.ln_2, "ln_f": loaded.model.ln_f}[name]
     found = stages(norm, torch.from_numpy(stream_at(trace, position)[layer, place]))
-    parts = ("before", "standard", "after", "gain", "bias")
-    return {part: spread(getattr(found, part)) for part in parts} | {
+    out: Json = {
+        part: spread(getattr(found, part)) for part in ("before", "standard", "after", "gain", "bias")
+    }
+    return out | {
         "name": name,
         "layer": layer,
         "position": position,

@@ -29,7 +29,6 @@ from tutor.views.source import (
     stream_at,
 )
 
-ORDERS = ("activation", "length", "token")
 MOST = 24
 
 
@@ -86,7 +85,7 @@ def view(loaded: LoadedModel, trace: Trace, params: Params) -> Json:
     scale = final_scale(loaded.model, torch.from_numpy(stream_at(trace, position)[-1, POST]))
     lengths = found.act.abs() * found.w_out.norm(dim=-1)
     effects = found.act * effect_on(loaded.model, found.w_out, scale, came.token_id)
-    keys = dict(zip(ORDERS, (found.act.abs(), lengths, effects.abs()), strict=True))
+    keys: dict[str, Tensor] = {"activation": found.act.abs(), "length": lengths, "token": effects.abs()}
     chosen = ranked(keys[by].numpy(), count)
     shares = found.act[chosen, None] * found.w_out[chosen]
     words = direct_effect(loaded.model, shares, scale)

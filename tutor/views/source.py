@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 import torch
@@ -16,7 +15,6 @@ from tutor.trace import Prefill, Step, Trace
 Json = dict[str, object]
 Params = Mapping[str, str]
 Floats32 = NDArray[np.float32]
-Kind = Literal["residuals", "logits"]
 
 PRE, MID, POST = 0, 1, 2
 """Places of resid_pre, resid_mid and resid_post in a recorded stream, [n_layer, 3, n_embd]."""
@@ -26,10 +24,10 @@ class LeftOut(Exception):
     """The record lacks what a view needs, because it did not fit or was not asked for.
 
     Args:
-        kind: What is missing: "residuals" or "logits".
+        kind: What is missing, as in `Trace.left_out`.
     """
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: str = "residuals") -> None:
         super().__init__(kind)
         self.kind = kind
 
@@ -121,7 +119,7 @@ def stream_at(trace: Trace, position: int) -> Floats32:
     else:
         found = None if done.resid is None else done.resid[position]
     if found is None:
-        raise LeftOut("residuals")
+        raise LeftOut
     return np.asarray(found, dtype=np.float32)
 
 

@@ -14,7 +14,8 @@ from tutor.config import SamplingConfig
 from tutor.engine.sampling import Distribution, Ids, choose, distribution, ranked
 from tutor.model.registry import LoadedModel
 from tutor.trace import Step, Trace
-from tutor.views.source import Json, LeftOut, Params, decimal, number, step_of
+from tutor.views.lens import read_layers
+from tutor.views.source import Floats32, Json, LeftOut, Params, decimal, number, step_of
 
 ROWS = 12
 NO_DRAW = 0.5  # shown where the reply drew no number, until the student chooses another
@@ -39,22 +40,31 @@ class WhatIf:
     entropy: float
 
 
-def draw_again(trace: Trace, step: Step, settings: SamplingConfig, draw: float) -> WhatIf:
-    """Draw one step again from its recorded logits.
+def scores_of(loaded: LoadedModel, step: Step) -> Floats32:
+    """The logits of a step, [n_vocab]: as recorded, or read again from its last resid_post.
+
+    Raises:
+        LeftOut: Neither was kept.
+    """
+    if step.logits is not None:
+        return np.asarray(step.logits, dtype=np.float32)
+    if step.resid is None:
+        raise LeftOut
+    return read_layers(loaded.model, np.asarray(step.resid[-1:], dtype=np.float32))[0]
+
+
+def draw_again(trace: Trace, step: Step, logits: Floats32, settings: SamplingConfig, draw: float) -> WhatIf:
+    """Draw one step again from its logits.
 
     Args:
         trace: The record; the reply's earlier tokens count for the repetition penalty.
         step: Which step.
+        logits: Its raw logits, [n_vocab].
         settings: Temperature, top_k, top_p and penalty to use.
         draw: The random number, in [0, 1); at temperature 0 it does not matter.
-
-    Raises:
-        LeftOut: The logits of this step were not kept.
     """
-    if step.logits is None:
-        raise LeftOut("logits")
     said = [earlier.token.token_id for earlier in trace.steps[: step.index]]
-    dist = distribution(step.logits, said, settings)
+    dist = distribution(logits, said, settings)
     chosen = choose(dist, 0.0 if settings.temperature == 0 else draw)
     order = ranked(dist.tempered, len(dist.tempered))
     probs = dist.prob(order)
@@ -96,12 +106,13 @@ def view(loaded: LoadedModel, trace: Trace, params: Params) -> Json:
     draw = decimal(params, "draw", NO_DRAW if step.draw is None else step.draw)
     if not 0 <= draw < 1:
         raise ValueError(f"invalid literal for draw: {draw} is not in [0, 1)")
-    found = draw_again(trace, step, settings, draw)
+    found = draw_again(trace, step, scores_of(loaded, step), settings, draw)
     came, display = step.token.token_id, loaded.tokenizer.display
     shown = found.order[:ROWS].tolist()
     shown += [token for token in dict.fromkeys((found.chosen, came)) if token not in shown]
     return {
         "step": step.index,
+        "again": step.logits is None,
         "draw": None if settings.temperature == 0 else draw,
         "recorded_draw": step.draw,
         "chosen": found.chosen,

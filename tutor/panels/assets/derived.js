@@ -5,9 +5,6 @@ import { latest } from "./fetching.js";
 import { FigureBox } from "./figure.js";
 import { current } from "./store.js";
 
-/** Sentences for what a record lacks. @type {Record<string, string>} */
-const LEFT_OUT = { residuals: "left_out_resid", logits: "left_out_logits" };
-
 export class Derived {
   /**
    * @param {import("./instruments.js").Context} context @param {string} name of its texts, and of its place
@@ -34,8 +31,8 @@ export class Derived {
       return null;
     }
     const { data, fresh } = latest(job, draft, this.name, `view/${path}`);
-    const gap = data === null ? "view_gone" : data?.left_out ? LEFT_OUT[data.left_out] : null;
-    this.box.update(gap);
+    const gap = data === null ? "view_gone" : data?.left_out ? "left_out_resid" : null;
+    this.box.update(gap, data?.again ? "again" : "computed");
     setAttr(this.box.content, "aria-busy", fresh ? null : "true");
     this.data = gap || !data ? null : data;
     return this.data;

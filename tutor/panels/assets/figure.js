@@ -23,7 +23,7 @@ export class FigureBox {
 
   /**
    * Texts of the language; `absent` replaces the content by a sentence.
-   * @param {string | null} [absent] key @param {"measured" | "computed"} [kind] if it may change
+   * @param {string | null} [absent] key @param {"measured" | "computed" | "again"} [kind] if it may change
    */
   update(absent = null, kind = this.kind) {
     const { t } = this.context;

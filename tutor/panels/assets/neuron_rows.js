@@ -87,7 +87,7 @@ function put(node, text, title) {
 }
 
 function headline() {
-  return h("div.row.headline", {}, ...["", "", ".num", ".num", "", ".num"].map((kind) => h(`span${kind}`)));
+  return h("div.row.headline", {}, ...["", "", ".num", ".num.length", "", ".num"].map((kind) => h(`span${kind}`)));
 }
 
 function neuronRow() {

@@ -47,7 +47,8 @@ export class NormSteps {
     if (!data) return;
     const { t } = this.context;
     const values = { name: data.name, layer: data.layer, position: data.position };
-    setText(this.caption, t("norm_caption", { ...values, token: plain(draft.tokens[data.position]) }));
+    const key = data.name === "ln_f" ? "norm_caption_final" : "norm_caption";
+    setText(this.caption, t(key, { ...values, token: plain(draft.tokens[data.position]) }));
     this.#facts(data);
     for (const part of [...STAGES, ...WEIGHTS]) this.plots[part].update(t(`norm_${part}`), data[part]);
   }

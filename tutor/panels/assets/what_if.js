@@ -76,6 +76,7 @@ export class WhatIf {
     const { t } = this.context;
     for (const knob of this.knobs) {
       const value = now[knob.name];
+      if (value > Number(knob.input.max)) knob.input.max = String(value);
       setText(knob.label, t(SLIDERS[knob.name].fact));
       setText(knob.value, shown(knob.name, value, t));
       setAttr(knob.value, "title", full(value));
@@ -97,7 +98,7 @@ export class WhatIf {
 function shown(name, value, t) {
   if (name === "temperature" && value === 0) return t("greedy_short");
   const off = { top_k: 0, top_p: 1, repetition_penalty: 1 }[name];
-  return value === off ? t("off") : sig(value);
+  return value === off ? t("off") : String(Number(value.toFixed(3)));
 }
 
 /**
