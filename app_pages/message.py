@@ -67,12 +67,13 @@ def draw_checks(now: Visit, job: Job) -> None:
         st.caption(":material/warning: **" + plain(texts["unverified"]) + "**")
     if draft.marks:
         chips = "".join(
-            f'<li class="mark {mark.source}"><b>{html.escape(mark.text)}</b>'
-            f"{html.escape(texts.get(f'mark_{mark.source}', mark.source))}</li>"
+            f'<span role="listitem" class="mark {mark.source}"><b>{html.escape(mark.text)}</b>'
+            f"{html.escape(texts.get(f'mark_{mark.source}', mark.source))}</span>"
             for mark in dict.fromkeys(draft.marks)
         )
         label, limit = html.escape(texts["marks_label"]), html.escape(texts["marks_limit"])
-        st.html(f'<ul class="marks" aria-label="{label}" title="{limit}">{chips}</ul>')
+        head = f'<span class="label" title="{limit}">{label}</span>'
+        st.html(f'<div class="marks" role="list" aria-label="{label}">{head}{chips}</div>')
 
 
 def draw_notes(now: Visit, shown: Try) -> None:
@@ -85,13 +86,14 @@ def draw_notes(now: Visit, shown: Try) -> None:
         with st.expander(label, icon=":material/menu_book:", type="compact", key=key):
             st.text(note)
             st.caption(plain(now.texts.say("note_source", source=source)))
+            st.caption(plain(now.texts["marks_limit"]))
 
 
 def draw_actions(now: Visit, turn: Turn, last: bool) -> None:
     """Small actions below a finished reply; those that change it only for the last one."""
     texts = now.texts
     idle = last and not now.session.pending
-    with st.container(key=f"actions-{turn.key}", horizontal=True, vertical_alignment="center", gap="xsmall"):
+    with st.container(key=f"actions-{turn.key}", horizontal=True, vertical_alignment="center", gap="small"):
         if len(turn.tries) > 1:
             draw_pager(now, turn)
         if idle:

@@ -19,6 +19,7 @@ from tutor.content.persona import all_tags
 from tutor.content.render import fill_library
 from tutor.model.tokenizer import Tokenizer, load_tokenizer
 from tutor.training.batches import Window, make_encoder, windows
+from tutor.training.card import model_card
 from tutor.training.loop import TrainConfig, Trainer, window_lengths
 from tutor.training.samples import Mix, Sampler, corpus_lines
 from tutor.training.tokenizer import save_tokenizer, train_tokenizer
@@ -200,5 +201,7 @@ def train_embedded(
         "recipe": asdict(recipe),
     }
     facts["finished"] = progress.step >= recipe.train.steps
-    save_model(trainer.raw, run, out if facts["finished"] else run / "partial", facts)
+    target = out if facts["finished"] else run / "partial"
+    save_model(trainer.raw, run, target, facts)
+    (target / "README.md").write_text(model_card(facts, model_values(model)), encoding="utf-8")
     return facts

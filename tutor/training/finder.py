@@ -51,13 +51,13 @@ class FinderSampler:
     def _lesson(self, lesson: Lesson, lang: Lang) -> tuple[str | None, str]:
         text, rng = lesson.texts[lang], self.rng
         wordings, draw = self.library.wordings.get(lesson.id, {}).get(lang, ()), rng.random()
-        if wordings and draw < 0.5:
+        if wordings and draw < 0.65:
             return rng.choice(wordings)
-        if draw < 0.65:
+        if draw < 0.73:
             return rng.choice(text.questions)
-        if draw < 0.77:
+        if draw < 0.81:
             return None, rng.choice(text.descriptions)
-        if draw < 0.87:
+        if draw < 0.89:
             return None, rng.choice(self.sentences[lesson.id, lang])
         kind = rng.choice(FRAME_KINDS)
         asked = "misconception" if lesson.is_misconception else kind

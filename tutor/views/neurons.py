@@ -94,14 +94,7 @@ def view(loaded: LoadedModel, trace: Trace, params: Params) -> Json:
         "position": position,
         "by": by,
         "neurons": [
-            {
-                "index": index,
-                "pre": float(found.pre[index]),
-                "act": float(found.act[index]),
-                "length": float(lengths[index]),
-                "token": float(effects[index]),
-                "words": _words(loaded, row),
-            }
+            _neuron(loaded, found, index, float(lengths[index]), float(effects[index]), row)
             for index, row in zip(chosen.tolist(), words, strict=True)
         ],
         "n_neurons": len(found.act),
@@ -111,6 +104,19 @@ def view(loaded: LoadedModel, trace: Trace, params: Params) -> Json:
         "token_total": float(effects.sum()),
         "scale": scale,
         "gap": found.gap,
+    }
+
+
+def _neuron(
+    loaded: LoadedModel, found: Neurons, index: int, length: float, effect: float, words: Tensor
+) -> Json:
+    return {
+        "index": index,
+        "pre": float(found.pre[index]),
+        "act": float(found.act[index]),
+        "length": length,
+        "token": effect,
+        "words": _words(loaded, words),
     }
 
 

@@ -84,8 +84,7 @@ def pair_sum(loaded: LoadedModel, trace: Trace, layer: int, head: int, query: in
     scale = config.score_scale(layer)
     scores = keys @ q * scale  # [S]
     seen = scores[: query + 1]
-    top, score = float(seen.max()), float(scores[key])
-    masked = key > query
+    top, score, masked = float(seen.max()), float(scores[key]), key > query
     exp = 0.0 if masked else math.exp(score - top)
     total = float(torch.exp(seen - top).sum())
     products = q * keys[key]
