@@ -12,7 +12,7 @@ from tests.browser.conftest import INPUT, Open, ask
 LONG = "lang=en&max_new_tokens=400&temperature=1.0&seed=3"
 TABS = ("tokens", "attention", "layers", "sampling")
 
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=120_000)
 
 
 def stop_button(page: Page) -> Locator:

@@ -44,12 +44,13 @@ def address(trace: Trace, ours: LoadedModel) -> Iterator[str]:
     jobs = {
         "done": Replay([trace], rate=10_000),
         "slow": Replay([trace], rate=12),
+        "slower": Replay([trace], rate=4),
         "drafts": Replay([other, trace], rate=10_000),
     }
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app(jobs), port=port, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app(jobs, ours), port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -186,7 +187,7 @@ def test_a_live_reply_updates_without_being_rebuilt(visit, trace: Trace) -> None
 
 def test_choosing_a_word_while_live_is_not_undone_by_the_next_token(visit) -> None:
     """Guards against a live view that snaps back to the newest token while someone is reading."""
-    page = visit("?job=slow&lang=en")
+    page = visit("?job=slower&lang=en")
     page.locator('.scrub .tok[data-step="6"]').wait_for()
     page.locator('.scrub .tok[data-step="1"]').click()
     page.locator('.scrub .tok[data-step="10"]').wait_for()

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tutor.config import EMBEDDED
 from tutor.panels import payload
 from tutor.session import recording
 from tutor.session.recording import Recording
+from tutor.session.writer import load_tutor, record_reply
 from tutor.trace import Trace
 
 
@@ -49,3 +51,19 @@ def test_it_replays_as_a_finished_job_of_nobody(reloaded: Recording) -> None:
 def test_an_unfinished_reply_cannot_be_recorded(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="complete"):
         recording.save(Recording("q", "", "ja", Trace("m", "cpu", 1, 1, 4, 9, 9, {})), tmp_path / "x.npz")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_the_first_screen_replays_the_shipped_model(lang: str) -> None:
+    """Guards against recordings of an older model; `python -m tutor record` makes them anew."""
+    path = recording.FOLDER / f"{lang}.npz"
+    if not (EMBEDDED / "config.json").exists():
+        pytest.skip("the embedded model has not been made yet")
+    kept = recording.load(path)
+    fresh = record_reply(load_tutor("embedded", 1), kept.question, lang)
+    assert [step.token.token_id for step in kept.trace.steps] == [
+        step.token.token_id for step in fresh.trace.steps
+    ]
+    for ours, theirs in zip(kept.trace.steps, fresh.trace.steps, strict=True):
+        assert ours.logprob == pytest.approx(theirs.logprob, abs=1e-3)

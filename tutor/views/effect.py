@@ -35,5 +35,9 @@ def direct_effect(model: GPT2, vectors: Tensor, scale: float) -> Tensor:
 
 
 def effect_on(model: GPT2, vectors: Tensor, scale: float, token_id: int) -> Tensor:
-    """What each vector adds to one token's logit, [..., d] -> [...], double."""
-    return readable(model, vectors, scale) @ double(model.unembedding.weight[:, token_id])
+    """What each vector adds to one token's logit, [..., d] -> [...], double.
+
+    The same as in `direct_effect`, with the mean taken out of the token's side: one product a vector.
+    """
+    reading = double(model.ln_f.gain) * double(model.unembedding.weight[:, token_id])  # [d]
+    return vectors @ (reading - reading.mean()) / scale

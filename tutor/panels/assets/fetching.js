@@ -10,6 +10,7 @@ import { changed, selection } from "./store.js";
 const PAUSE = 250;
 const BRIEF = 60; // between two answers about something that stands still
 const LIVE = 600; // between two that follow a reply under way: they cost the model time
+const SHARE = 6; // and at least this many times as long as the last one took
 const RETRIES = 3;
 /** @type {WeakMap<object, number>} */
 const asked = new WeakMap();
@@ -92,16 +93,20 @@ export function once(job, draft, path) {
  * @returns {{data: any, fresh: boolean}} data is undefined before the first answer, null if there is none
  */
 export function latest(job, draft, place, path) {
-  const state = draft.places.get(place) ?? { busy: false, data: undefined };
+  const state = draft.places.get(place) ?? { busy: false, data: undefined, took: 0 };
   draft.places.set(place, state);
   if (draft.fetched.get(path) !== undefined) {
     state.data = draft.fetched.get(path);
     return { data: state.data, fresh: true };
   }
   const following = job.live && selection.follow;
-  if (!state.busy && due(state, following ? LIVE : BRIEF)) {
+  if (!state.busy && due(state, following ? Math.max(LIVE, SHARE * state.took) : BRIEF)) {
     state.busy = true;
-    ask(job, draft, path).then(() => (state.busy = false));
+    const begun = performance.now();
+    ask(job, draft, path).then(() => {
+      state.busy = false;
+      state.took = performance.now() - begun;
+    });
   }
   return { data: state.data, fresh: following };
 }
