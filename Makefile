@@ -16,8 +16,11 @@ $(STAMP): requirements.txt requirements-dev.txt
 run: setup
 	$(BIN)/streamlit run app.py
 
+# Three runs: a browser session keeps an event loop open, which other tests must not find.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not browser"
+	$(BIN)/python -m pytest -m browser tests/panels
+	$(BIN)/python -m pytest -m browser tests/browser
 
 test-fast: setup
 	$(BIN)/python -m pytest -m "not slow and not browser"

@@ -100,7 +100,8 @@ def draw_instruments(now: Visit) -> None:
     job = newest.token if newest is not None and not newest.dropped else None
     recorded = session.service.recordings.get(session.lang)
     if not session.turns and recorded is not None:
-        st.caption(":material/play_circle: " + plain(now.texts.say("recording_note", question=recorded.question)))
+        note = now.texts.say("recording_note", question=recorded.question)
+        st.caption(":material/play_circle: " + plain(note))
         job = recorded.token
     components.instruments(job, now.texts, key="instruments", lang=now.session.lang)
 

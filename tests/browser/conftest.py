@@ -45,8 +45,8 @@ def body(url: str) -> str:
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six layers of random weights: slow enough to be stopped in the middle."""
-    return write_page_model(tmp_path_factory.mktemp("browser") / "page-model", n_layer=6, n_embd=256)
+    """Many layers of random weights: slow enough to be stopped in the middle on an idle machine."""
+    return write_page_model(tmp_path_factory.mktemp("browser") / "page-model", n_layer=24, n_embd=384)
 
 
 @pytest.fixture(scope="session")

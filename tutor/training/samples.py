@@ -32,6 +32,8 @@ class Mix:
         drop_tags: Share of samples without kind, topic and key line.
         corrupt_tags: Share of samples with the wrong topic and key line before a right answer.
         opening: Share of answers with an opening or a closing sentence.
+        wordings: Share of a lesson's questions taken from prompts/questions, of whatever kind: the
+            kind tag decides what is answered, the wording must not confuse it.
     """
 
     smalltalk: float = 0.04
@@ -43,6 +45,7 @@ class Mix:
     drop_tags: float = 0.08
     corrupt_tags: float = 0.03
     opening: float = 0.12
+    wordings: float = 0.5
 
 
 class Sampler:
@@ -116,6 +119,10 @@ class Sampler:
     def question(self, lesson: Lesson, lang: Lang, kind: Kind) -> str:
         """Word a question of one kind about one lesson."""
         rng, text = self.rng, lesson.texts[lang]
+        wordings = self.library.wordings.get(lesson.id, {}).get(lang, ())
+        if wordings and rng.random() < self.mix.wordings:
+            fitting = [q for k, q in wordings if k == kind]
+            return rng.choice(fitting) if fitting and rng.random() < 0.6 else rng.choice(wordings)[1]
         own = [q for k, q in text.questions if k == kind]
         if own and rng.random() < 0.35:
             return rng.choice(own)
