@@ -49,6 +49,19 @@ def panel(page: Page) -> str:
     )
 
 
+def settled(page: Page) -> str:
+    """The open panel once nothing in it changes any more: views that need the model arrive late."""
+    drawn, same = panel(page), 0
+    for _ in range(60):
+        page.wait_for_timeout(300)
+        now = panel(page)
+        same = same + 1 if now == drawn else 0
+        drawn = now
+        if same == 4:
+            return drawn
+    raise AssertionError("the panel never comes to rest")
+
+
 def open_tab(page: Page, name: str) -> None:
     page.locator(f"#tab-{name}").click()
     expect(page.locator(f"#tab-{name}")).to_have_attribute("aria-selected", "true")
