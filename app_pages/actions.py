@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app_pages.state import DEFAULTS, Visit, sampling, visit
+from app_pages.state import Visit, sampling, visit
 from tutor.errors import TutorError
 from tutor.session.conversation import Turn
 
@@ -99,25 +99,24 @@ def restore() -> None:
     if found is not None and not now.session.turns:
         now.session = found
         st.session_state["lang"] = found.lang
-        st.session_state["model_choice"] = found.wanted or found.model
+        now.put_back(found.settings)
 
 
 def reset_settings() -> None:
     """Put the settings back to what they were at first."""
-    for name, value in DEFAULTS.items():
-        st.session_state[name] = value
+    visit().put_back()
 
 
 def choose_model() -> None:
     """A model of the list was chosen; "other" only opens the field for its name."""
-    chosen = st.session_state.get("model_choice")
+    chosen = st.session_state.get(visit().name("model_choice"))
     if chosen and chosen != "other":
         use_model(chosen)
 
 
 def load_other() -> None:
     """A folder or Hub id was typed in."""
-    spec = (st.session_state.get("model_spec") or "").strip()
+    spec = (st.session_state.get(visit().name("model_spec")) or "").strip()
     if spec:
         use_model(spec)
 

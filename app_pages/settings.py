@@ -7,29 +7,26 @@ import streamlit as st
 from app_pages import actions
 from app_pages.names import model_name
 from app_pages.plain import plain
-from app_pages.state import Visit
+from app_pages.state import RANGES, Visit
 from tutor.session.catalogue import HUB_MODELS, offer
 
-_LONGEST = 400
+_STEPS = {"temperature": 0.05, "top_k": 1, "top_p": 0.05, "repetition_penalty": 0.05, "max_new_tokens": 8}
 
 
 def draw_sampling(now: Visit) -> None:
     """Settings of the next reply. Moving one runs nothing: it is read when a question is sent."""
     texts = now.texts
-    st.slider(
-        texts["temperature"], 0.0, 2.0, step=0.05, key="temperature", on_change="ignore",
-        help=texts["temperature_help"],
-    )  # fmt: skip
-    st.slider(texts["top_k"], 0, 100, step=1, key="top_k", on_change="ignore", help=texts["top_k_help"])
-    st.slider(texts["top_p"], 0.05, 1.0, step=0.05, key="top_p", on_change="ignore", help=texts["top_p_help"])
-    st.slider(
-        texts["repetition_penalty"], 1.0, 2.0, step=0.05, key="repetition_penalty", on_change="ignore",
-        help=texts["repetition_penalty_help"],
-    )  # fmt: skip
-    st.slider(texts["max_new_tokens"], 8, _LONGEST, step=8, key="max_new_tokens", on_change="ignore")
+    for name, step in _STEPS.items():
+        low, high = RANGES[name]
+        st.slider(
+            texts[name], low, high, now.start[name], step, key=now.name(name), on_change="ignore",
+            help=texts.get(f"{name}_help"),
+        )  # fmt: skip
+    low, high = RANGES["seed"]
     st.number_input(
-        texts["seed"], 0, 2**53 - 1, step=1, key="seed", on_change="ignore", help=texts["seed_help"]
-    )
+        texts["seed"], int(low), int(high), int(now.start["seed"]), 1, key=now.name("seed"),
+        on_change="ignore", help=texts["seed_help"],
+    )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(texts["settings_when"])
         st.button(texts["settings_reset"], type="tertiary", on_click=actions.reset_settings)
@@ -42,18 +39,17 @@ def draw_model(now: Visit) -> None:
     offered = ["embedded", *(item.spec for item in HUB_MODELS)]
     in_use = session.wanted or session.model
     options = [*offered, *([] if in_use in offered else [in_use]), *([] if hosted else ["other"])]
-    if "model_choice" not in st.session_state:
-        st.session_state["model_choice"] = in_use
     chosen = st.selectbox(
         texts["model_choice"],
         options,
-        key="model_choice",
+        options.index(in_use),
+        key=now.name("model_choice"),
         format_func=lambda spec: model_name(now.texts, spec),
         on_change=actions.choose_model,
     )
     if chosen == "other":
         st.text_input(
-            texts["model_spec"], key="model_spec", help=texts["model_spec_help"], on_change="ignore"
+            texts["model_spec"], key=now.name("model_spec"), help=texts["model_spec_help"], on_change="ignore"
         )
         st.button(texts["model_load"], on_click=actions.load_other)
     draw_facts(now)

@@ -103,8 +103,8 @@ def test_a_starter_asks_its_question(page: AppTest, lang: str) -> None:
 
 
 def test_while_it_is_written_one_may_stop_and_ask_ahead(page: AppTest, lang: str) -> None:
-    page.session_state["max_new_tokens"] = 400
-    page.session_state["temperature"] = 1.0
+    page.slider(key="max_new_tokens-0").set_value(400)
+    page.slider(key="temperature-0").set_value(1.0)
     page.chat_input[0].set_value("What is a token?").run()
     assert page.button(key="stop").label == TEXTS[lang]["stop"]
     page.chat_input[0].set_value("And why?").run()
@@ -120,7 +120,7 @@ def test_while_it_is_written_one_may_stop_and_ask_ahead(page: AppTest, lang: str
 
 
 def test_a_rerun_in_mid_reply_neither_loses_nor_restarts_it(page: AppTest) -> None:
-    page.session_state["max_new_tokens"] = 400
+    page.slider(key="max_new_tokens-0").set_value(400)
     page.chat_input[0].set_value("What is a token?").run()
     token = session_of(page).pending[0].token
     for _ in range(4):
@@ -173,7 +173,7 @@ def test_the_language_can_be_switched_in_mid_conversation(page: AppTest, lang: s
 
 
 def test_again_keeps_both_answers(page: AppTest) -> None:
-    page.session_state["max_new_tokens"] = 16
+    page.slider(key="max_new_tokens-0").set_value(16)
     page.chat_input[0].set_value("What is GPT-2?").run()
     settle(page)
     turn = session_of(page).turns[0]
@@ -186,7 +186,7 @@ def test_again_keeps_both_answers(page: AppTest) -> None:
 
 
 def test_a_cut_reply_can_be_continued(page: AppTest, lang: str) -> None:
-    page.session_state["max_new_tokens"] = 8
+    page.slider(key="max_new_tokens-0").set_value(8)
     page.chat_input[0].set_value("What is GPT-2?").run()
     settle(page)
     turn = session_of(page).turns[0]
@@ -208,10 +208,10 @@ def test_the_last_question_can_be_edited(page: AppTest) -> None:
 
 
 def test_settings_are_used_by_the_next_question(page: AppTest) -> None:
-    page.slider(key="temperature").set_value(0.9)
-    page.slider(key="top_k").set_value(5)
-    page.number_input(key="seed").set_value(123)
-    page.slider(key="max_new_tokens").set_value(16)
+    page.slider(key="temperature-0").set_value(0.9)
+    page.slider(key="top_k-0").set_value(5)
+    page.number_input(key="seed-0").set_value(123)
+    page.slider(key="max_new_tokens-0").set_value(16)
     page.chat_input[0].set_value("What is GPT-2?").run()
     settle(page)
     job = session_of(page).turns[0].current.jobs[0]
@@ -244,8 +244,8 @@ def test_two_students_never_see_each_other(service: Service) -> None:  # noqa: F
 def test_a_model_that_is_not_there_is_said_and_the_old_one_answers(page: AppTest, lang: str) -> None:
     session = session_of(page)
     before = session.model
-    page.selectbox(key="model_choice").set_value("other").run()
-    page.text_input(key="model_spec").set_value("/nowhere/at-all")
+    page.selectbox(key="model_choice-0").set_value("other").run()
+    page.text_input(key="model_spec-0").set_value("/nowhere/at-all")
     load = next(button for button in page.button if button.label == TEXTS[lang]["model_load"])
     load.click().run()
     assert session.service.model("/nowhere/at-all").ended.wait(30)
@@ -274,8 +274,8 @@ def test_a_link_brings_question_and_settings_and_asks_only_on_request(service: S
     at.run()
     clean(at)
     assert session_of(at).turns == []
-    assert at.number_input(key="seed").value == 77 and at.slider(key="temperature").value == 0.5
-    assert at.slider(key="top_p").value == 1.0 and at.slider(key="top_k").value == 0
+    assert at.number_input(key="seed-0").value == 77 and at.slider(key="temperature-0").value == 0.5
+    assert at.slider(key="top_p-0").value == 1.0 and at.slider(key="top_k-0").value == 0
     button = next(item for item in at.button if item.label == TEXTS["en"]["shared_ask"])
     button.click().run()
     settle(at)

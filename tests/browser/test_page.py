@@ -255,3 +255,27 @@ def test_unknown_files_and_jobs_are_gone(open_page: Open, server: str) -> None:
     page = open_page("lang=en")
     assert page.request.get(f"{server}/aura/static/nothing.js").status == 404
     assert page.request.get(f"{server}/aura/jobs/nobody/events").status == 404
+
+
+def setting(page: Page, name: str) -> float:
+    """The value that the slider of a setting shows."""
+    slider = page.locator(f"[class*=st-key-{name}-] [role=slider]")
+    return float(slider.get_attribute("aria-valuenow") or "nan")
+
+
+def test_settings_show_what_is_used_before_and_after_a_reload(open_page: Open) -> None:
+    """Guards against sliders that stand at their lowest value because they were drawn late."""
+    page = open_page("lang=en&max_new_tokens=16&temperature=0.5")
+    page.locator(".st-key-settings button").click()
+    page.locator("[class*=st-key-top_p-]").wait_for()
+    assert [setting(page, name) for name in ("top_p", "temperature", "max_new_tokens")] == [1.0, 0.5, 16]
+    page.locator("[class*=st-key-temperature-] [role=slider]").press("ArrowRight")
+    page.keyboard.press("Escape")
+    ask(page, "What is GPT-2?")
+    expect(again_button(page)).to_be_visible()
+    expect(page.locator(".reply .foot")).to_contain_text("0.55")
+    page.reload()
+    expect(again_button(page)).to_be_visible()
+    page.locator(".st-key-settings button").click()
+    page.locator("[class*=st-key-top_p-]").wait_for()
+    assert [setting(page, name) for name in ("top_p", "temperature", "max_new_tokens")] == [1.0, 0.55, 16]

@@ -84,6 +84,7 @@ class Session:
         model: Spec of the model that answers.
         wanted: Spec of the model that shall answer once it is loaded.
         turns: The conversation, oldest first.
+        settings: Settings of the last question, as the page names them.
     """
 
     def __init__(self, service: Service, lang: str = "ja") -> None:
@@ -93,6 +94,7 @@ class Session:
         self.model = service.config.model
         self.wanted: str | None = None
         self.turns: list[Turn] = []
+        self.settings: dict[str, float] = {}
         self._lock = threading.RLock()
 
     # ── asking ──

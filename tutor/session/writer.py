@@ -6,6 +6,7 @@ and the loader alone, so that the page can be drawn while torch is still being i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from tutor.teach import DraftEnded, DraftStarted, Finished, PastTurn, Prepared, 
 from tutor.trace import Prefill, Step
 
 _FOLLOW_UPS = 3
+_NAME_BEFORE = re.compile(r"[A-Za-z][-_]?$")  # the figure belongs to a name: GPT-2, ln_1
 _DEEPER = ("why", "how", "example", "analogy", "what")
 
 
@@ -116,7 +118,11 @@ def _note(job: Job, event: object) -> None:
         case DraftEnded(text=text, report=report, withdrawn=withdrawn):
             pairs = zip(report.failures, report.details, strict=False)
             failures = tuple(Failure(key, detail) for key, detail in pairs)
-            marks = tuple(FigureMark(mark.text, mark.source) for mark in report.marks)
+            marks = tuple(
+                FigureMark(mark.text, mark.source)
+                for mark in report.marks
+                if not _NAME_BEFORE.search(text[: mark.start])
+            )
             job.end_draft(text, withdrawn, failures, marks)
         case Finished(chosen=chosen, verified=verified, reason=reason):
             _sum_up(job, chosen, reason)
