@@ -20,9 +20,8 @@ run: setup
 test: setup
 	$(BIN)/python -m pytest -m "not browser"
 	$(BIN)/python -m pytest -m browser tests/panels
-	$(BIN)/python -m pytest tests/browser -k whole_path
+	$(BIN)/python -m pytest tests/browser
 
-# All browser tests of the page. Some of them race the random test model on a fast or busy machine.
 test-browser: setup
 	$(BIN)/python -m pytest tests/browser
 

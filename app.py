@@ -7,6 +7,7 @@ events to the browser. The same file is also the page's script, so it draws when
 from __future__ import annotations
 
 import os
+import sys
 
 from tutor.config import AppConfig
 
@@ -21,6 +22,8 @@ from tutor.serve.routes import make_routes  # noqa: E402
 from tutor.session.service import get_service  # noqa: E402
 
 if get_script_run_ctx(suppress_warning=True) is None:
+    # While a page is drawn, the worker waits this long for its turn at every operation of a token.
+    sys.setswitchinterval(0.001)
     quieten()
     get_service()  # starts to load the model before the first student comes
     app = st.App(

@@ -97,7 +97,8 @@ def draw_input(now: Visit) -> None:
 def draw_instruments(now: Visit) -> None:
     """The panels of the reply that is being written, or of the one selected last."""
     newest, session = now.session.newest, now.session
-    job = newest.token if newest is not None and not newest.dropped else None
+    shown = newest is not None and not newest.dropped and (newest.drafts or not newest.done)
+    job = newest.token if newest is not None and shown else None
     recorded = session.service.recordings.get(session.lang)
     if not session.turns and recorded is not None:
         note = now.texts.say("recording_note", question=recorded.question)

@@ -36,14 +36,16 @@ def draw_masthead(now: Visit) -> None:
             label_visibility="collapsed",
             on_change=actions.language,
         )
-        with st.popover("", icon=":material/tune:", help=texts["settings"], type="tertiary", key="settings"):
+        with st.popover(
+            texts["settings"], icon=":material/tune:", help=texts["settings"], type="tertiary", key="settings"
+        ):
             draw_model(now)
             draw_sampling(now)
         if session.turns:
             draw_export(now)
             st.button(
-                "", key="clear", icon=":material/add_comment:", help=texts["clear"], type="tertiary",
-                on_click=actions.clear,
+                texts["clear"], key="clear", icon=":material/add_comment:", help=texts["clear"],
+                type="tertiary", on_click=actions.clear,
             )  # fmt: skip
     draw_loading(now)
 
@@ -51,7 +53,9 @@ def draw_masthead(now: Visit) -> None:
 def draw_export(now: Visit) -> None:
     """The conversation as a file, made when it is asked for."""
     texts, session = now.texts, now.session
-    with st.popover("", icon=":material/download:", help=texts["export"], type="tertiary", key="export"):
+    with st.popover(
+        texts["export"], icon=":material/download:", help=texts["export"], type="tertiary", key="export"
+    ):
         st.download_button(
             texts["export_markdown"], lambda: export.markdown(session.turns, texts), "aura.md",
             mime="text/markdown", on_click="ignore", icon=":material/description:",

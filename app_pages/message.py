@@ -116,7 +116,7 @@ def draw_pager(now: Visit, turn: Turn) -> None:
         if target > at:
             st.caption(texts.say("try_of", n=at + 1, of=len(turn.tries)), width="content")
         st.button(
-            "", key=f"{name}-{turn.key}", icon=icon, help=texts[name], type="tertiary",
+            texts[name], key=f"{name}-{turn.key}", icon=icon, help=texts[name], type="tertiary",
             disabled=not 0 <= target < len(turn.tries), on_click=actions.show_try, args=(turn, target),
         )  # fmt: skip
 

@@ -123,7 +123,7 @@ def batch(args: argparse.Namespace) -> int:
         print(f"No such file: {source}. Give a JSONL file of questions.", file=sys.stderr)
         return 1
     tutor, sampling, bad = make_tutor(args.model), sampling_from(args), 0
-    lines = source.read_text(encoding="utf-8").splitlines()
+    lines = source.read_text(encoding="utf-8-sig").split("\n")  # a question may hold other line ends
     with Path(args.output).open("w", encoding="utf-8") as out:
         for number, line in enumerate(lines, 1):
             if not line.strip():

@@ -8,109 +8,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tutor.config import CaptureConfig, SamplingConfig
 from tutor.content import checks, persona
 from tutor.content.fewshot import few_shot, truncate_answer
 from tutor.content.loader import Lang, Lesson, Library
 from tutor.content.render import fill_library
+from tutor.content.restate import plain_question
 from tutor.content.text import normalise
 from tutor.content.topics import Exchange, Finding, TopicFinder
 from tutor.engine.generate import generate, new_trace
 from tutor.model.registry import LoadedModel
-from tutor.trace import Part, Prefill, Step, Trace
+from tutor.trace import Part, Trace
+from tutor.turns import DraftEnded, DraftStarted, Event, Finished, NoteCard, PastTurn, PlainPrompt, Prepared
 
 MAX_DRAFTS = 4
 DRAFT_TEMPERATURE, DRAFT_TOP_P = 0.7, 0.9
-
-
-@dataclass(frozen=True)
-class PastTurn:
-    """A finished exchange of the conversation.
-
-    Attributes:
-        question: As typed.
-        answer: As generated.
-        lang: Language of the answer.
-        kind: Kind found then; None if unknown.
-        topics: Topics found then.
-    """
-
-    question: str
-    answer: str
-    lang: Lang = "ja"
-    kind: str | None = None
-    topics: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class NoteCard:
-    """The lesson note shown beside a reply; never part of it."""
-
-    topic: str
-    title: str
-    note: str
-    source: str
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A question made ready for the model.
-
-    Attributes:
-        question: As typed.
-        finding: What the topic finder made of it.
-        prompt_ids: The prompt's token ids.
-        parts: Which part each prompt token belongs to.
-        dropped_turns: Oldest turns that did not fit.
-        notes: Cards of the topics found.
-    """
-
-    question: str
-    finding: Finding
-    prompt_ids: tuple[int, ...]
-    parts: tuple[Part, ...]
-    dropped_turns: int
-    notes: tuple[NoteCard, ...]
-
-
-@dataclass(frozen=True)
-class DraftStarted:
-    """A draft begins; its trace fills while Prefill and Step events follow."""
-
-    index: int
-    trace: Trace
-
-
-@dataclass(frozen=True)
-class DraftEnded:
-    """A draft is complete and checked."""
-
-    index: int
-    text: str
-    report: checks.Report
-    withdrawn: bool
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The reply is decided.
-
-    Attributes:
-        chosen: Index of the draft shown.
-        text: Its text.
-        verified: Whether it passed every check.
-        reason: "end", "length", "context" or "stopped".
-    """
-
-    chosen: int
-    text: str
-    verified: bool
-    reason: str
-
-
-Event = DraftStarted | Prefill | Step | DraftEnded | Finished
+__all__ = [
+    "DraftEnded", "DraftStarted", "Event", "Finished", "NoteCard", "PastTurn", "PlainPrompt", "Prepared",
+    "Tutor",
+]  # fmt: skip
 
 
 class Tutor:
@@ -148,14 +66,19 @@ class Tutor:
         exchanges = [self._exchange(turn, ui_lang) for turn in history]
         finding = self.finder.find(question, exchanges, ui_lang)
         room = max(32, self.loaded.config.n_positions - reserve)
-        if self.loaded.taught:
-            past = [self._past(turn, found) for turn, found in zip(history, exchanges, strict=True)]
-            laid, dropped = persona.fit(past, self._turn(question, finding), self._count, room)
-        else:
+        if not self.loaded.taught:
             laid, dropped = few_shot(self.library, finding, question, history, self._count, room)
-        ids, parts = self._encode(laid)
-        ids, parts = ids[-room:], parts[-room:]
-        return Prepared(question, finding, tuple(ids), tuple(parts), dropped, self._notes(finding))
+            ids, parts = self._encode(laid, room)
+            return Prepared(question, finding, ids, parts, dropped, self._notes(finding))
+        past = [self._past(turn, found) for turn, found in zip(history, exchanges, strict=True)]
+        laid, dropped = persona.fit(past, self._turn(question, finding), self._count, room)
+        ids, parts = self._encode(laid, room)
+        words = plain_question(self.library, finding.kind, finding.topics, finding.lang)
+        plain = None
+        if words is not None:
+            again, _ = persona.fit(past, self._turn(words, finding), self._count, room)
+            plain = PlainPrompt(words, *self._encode(again, room))
+        return Prepared(question, finding, ids, parts, dropped, self._notes(finding), plain)
 
     def reply(
         self,
@@ -172,10 +95,11 @@ class Tutor:
         most = MAX_DRAFTS if self.loaded.taught else 1
         drafts: list[tuple[float, DraftEnded, Trace]] = []
         for index in range(most):
-            trace = new_trace(self.loaded, draft_sampling(sampling, index))
-            yield DraftStarted(index, trace)
+            settings, plain = draft_sampling(sampling, index), prepared.plain if index else None
+            trace, prompt = new_trace(self.loaded, settings), plain or prepared
+            yield DraftStarted(index, trace, plain.question if plain else None)
             yield from generate(
-                self.loaded, prepared.prompt_ids, prepared.parts, draft_sampling(sampling, index),
+                self.loaded, prompt.prompt_ids, prompt.parts, settings,
                 capture, stop=stop, dropped_turns=prepared.dropped_turns, trace=trace,
             )  # fmt: skip
             stopped = trace.finish == "stopped"
@@ -202,6 +126,7 @@ class Tutor:
             library=self.library,
             values=self.values,
             claims=self.library.claims,
+            taught=self.loaded.taught,
         )
         return DraftEnded(index, text, report, withdrawn=not (report.passed or last))
 
@@ -225,14 +150,18 @@ class Tutor:
         question = normalise(turn.question)
         return persona.Turn(found.lang, found.kind, found.topics, key, question, turn.answer)
 
-    def _encode(self, laid: Sequence[persona.Segment]) -> tuple[list[int], list[Part]]:
+    def _encode(
+        self, laid: Sequence[persona.Segment], room: int | None = None
+    ) -> tuple[tuple[int, ...], tuple[Part, ...]]:
+        """Token ids of a prompt and the part that each belongs to; at most the last `room` of them."""
         ids: list[int] = []
         parts: list[Part] = []
         for segment in laid:
             new = persona.encode_segment(segment, self.loaded.tokenizer)
             ids += new
             parts += [segment.part] * len(new)
-        return ids, parts
+        cut = 0 if room is None else max(0, len(ids) - room)
+        return tuple(ids[cut:]), tuple(parts[cut:])
 
     def _count(self, laid: Sequence[persona.Segment]) -> int:
         return len(self._encode(laid)[0])
@@ -251,9 +180,9 @@ def note_card(lesson: Lesson, lang: Lang) -> NoteCard:
 
 
 def draft_sampling(sampling: SamplingConfig, index: int) -> SamplingConfig:
-    """Settings of a draft: the student's own first, then others' seeds with some temperature."""
-    if index == 0:
-        return sampling
+    """Settings of a draft: the student's own for the first two, then other seeds with some temperature."""
+    if index <= 1:
+        return replace(sampling, seed=sampling.seed + index)
     warm = sampling.temperature or DRAFT_TEMPERATURE
     return replace(
         sampling, temperature=warm, top_p=min(sampling.top_p, DRAFT_TOP_P), seed=sampling.seed + index

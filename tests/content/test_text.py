@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tutor.content.loader import load_library
-from tutor.content.noise import add_noise
+from tutor.content.noise import add_noise, muddle
 from tutor.content.text import normalise, printable
 
 
@@ -36,3 +36,13 @@ def test_noise_is_seeded_and_changes_most_questions() -> None:
     again = [add_noise(text, "ja", library, random.Random(i)) for i in range(50)]
     assert once == again
     assert len(set(once)) > 12 and all(once)
+
+
+def test_a_muddled_question_is_shorter_or_holds_words_of_the_other_language() -> None:
+    rng = random.Random(5)
+    whole, other = "残差接続はどうして入力をそのまま足すのかしら", "why does a residual connection add its input"
+    results = [muddle(whole, other, rng) for _ in range(50)]
+    assert all(results) and all(result != whole for result in results)
+    assert any(any(word in result for word in other.split()) for result in results)
+    assert any(len(result) < 0.7 * len(whole) for result in results)
+    assert muddle("何", other, rng) == "何"

@@ -257,6 +257,15 @@ def test_a_missing_model_is_an_error_and_the_old_one_stays(session: Session) -> 
     assert session.turns[-1].current.jobs[0].status().state == "finished"
 
 
+def test_a_question_to_a_missing_model_fails_in_words(session: Session) -> None:
+    session.model = "/nowhere/at-all"
+    job = session.ask("What is GPT-2?", SHORT).current.jobs[0]
+    assert job.wait(30)
+    status = job.status()
+    assert status.state == "failed" and status.error is not None and status.error.key == "model_not_found"
+    assert status.notices == (), "nothing is being loaded any more"
+
+
 def test_a_full_line_is_said_and_the_conversation_stays() -> None:
     hold = threading.Event()
 

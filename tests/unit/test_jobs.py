@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tutor.config import SamplingConfig
@@ -181,3 +183,21 @@ def test_forgetting_a_student_stops_and_clears_everything(recorded_trace: Trace)
     registry.forget("me")
     assert registry.get(mine.token) is None and mine.stop.is_set() and mine.dropped
     assert registry.get(theirs.token) is theirs and not theirs.stop.is_set()
+
+
+def test_the_speed_is_that_of_all_tokens_by_the_clock(recorded_trace: Trace) -> None:
+    """Guards against a speed that a stall at the start, or a quick end, leaves at an early value."""
+    job = make()
+    job.start_draft(recorded_trace)
+    assert recorded_trace.prefill is not None
+    job.record(recorded_trace.prefill)
+    started = time.monotonic()
+    for number, step in enumerate(recorded_trace.steps):
+        time.sleep(0.6 if number == 1 else 0.002)
+        job.record(step)
+    elapsed = time.monotonic() - started
+    job.end_draft("text", False, (), ())
+    job.finish("end")
+    rate = job.status().tokens_per_second
+    tokens = len(recorded_trace.steps) - 1
+    assert rate is not None and tokens / elapsed <= rate <= tokens / 0.6

@@ -1,7 +1,9 @@
 """Puts a whole answer together from the parts that a lesson holds. Nothing is reworded.
 
-A definition is followed by its reason; every other kind opens with the one-sentence answer, so
-that the central fact stands in each of them; an analogy is followed by the real thing.
+A definition is followed by its reason (in a lesson on code, by the code), an analogy by the real
+thing; every other kind opens with the one-sentence answer, so that the central fact, or the plain
+correction of a wrong belief, stands in each of them. What follows is what a student who asks one
+thing tends to need as well: "why" and "how" end with each other, a formula with an example.
 """
 
 from __future__ import annotations
@@ -9,7 +11,14 @@ from __future__ import annotations
 from tutor.content.checks import repeats_itself
 from tutor.content.loader import Kind, Lang, Lesson
 
-ALONE = ("brief",)
+AFTER = {
+    "why": "how",
+    "how": "why",
+    "number": "how",
+    "formula": "example",
+    "example": "formula",
+    "compare": "why",
+}
 
 
 def whole_answer(lesson: Lesson, lang: Lang, kind: Kind, core: str) -> str:
@@ -22,8 +31,23 @@ def whole_answer(lesson: Lesson, lang: Lang, kind: Kind, core: str) -> str:
         core: One of the lesson's answers of that kind.
     """
     answers, space = lesson.texts[lang].answers, " " if lang == "en" else ""
-    if lesson.is_misconception or kind in ALONE:
+    if kind == "brief":
         return core
-    parts = {"what": (core, answers["why"][0]), "analogy": (core, answers["brief"][0])}
-    whole = space.join(parts.get(kind, (answers["brief"][0], core)))
-    return core if repeats_itself(whole, lang) else whole
+    longest = [core] if kind in ("what", "analogy") else [answers["brief"][0], core]
+    after = _after(lesson, kind)
+    if after in answers:
+        longest.append(answers[after][0])
+    for end in range(len(longest), 1, -1):  # leave the last part out where two of them say the same
+        whole = space.join(longest[:end])
+        if core in longest[:end] and not repeats_itself(whole, lang):
+            return whole
+    return core
+
+
+def _after(lesson: Lesson, kind: Kind) -> str:
+    """The kind of answer that follows one of this kind; "" for none."""
+    if lesson.is_misconception:
+        return ""
+    if kind == "what":
+        return "code" if lesson.id.endswith("_code") else "why"
+    return "how" if kind == "analogy" else AFTER.get(kind, "")

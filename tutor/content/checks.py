@@ -7,11 +7,11 @@ cannot: whether the reasoning is right; the page says so beside the marks.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tutor.content.loader import Lang, Library, WrongClaim
+from tutor.content.loader import KINDS, Lang, Library, WrongClaim
 from tutor.content.text import script_counts
 
 Source = Literal["measured", "note", "question", "unchecked"]
@@ -19,6 +19,8 @@ _FIGURE = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _SENTENCE = {"ja": re.compile(r"[^。！？\n]+[。！？]?"), "en": re.compile(r"(?:[^.!?\n]|[.!?](?=\S))+[.!?]?")}
 _UNITS = {"ja": re.compile(r"[\u3041-\u30ff\u3400-\u9fff]"), "en": re.compile(r"[A-Za-z']{2,}")}
 _SPAN = {"ja": 18, "en": 9}
+_STRETCH = {"ja": 5, "en": 3}
+NEAR_THE_LESSON = 0.7  # share of a reply's stretches; measured on replies to training questions
 _ALWAYS = {"0", "1", "2", "3"}
 
 
@@ -46,7 +48,8 @@ class Report:
 
     Attributes:
         marks: Every figure of the reply with its source.
-        failures: Keys of failed checks: "figure", "language", "repeats", "no_end", "claim", "empty".
+        failures: Keys of failed checks: "figure", "language", "repeats", "no_end", "claim", "strays",
+            "empty".
         details: One stretch of text per failure.
     """
 
@@ -73,15 +76,15 @@ def figures(text: str) -> list[tuple[int, int, str]]:
     return out
 
 
-def allowed_figures(library: Library, topics: Sequence[str], lang: Lang, kind: str) -> set[str]:
-    """Figures that the notes of these topics state, in this language."""
+def allowed_figures(library: Library, topics: Sequence[str], lang: Lang) -> set[str]:
+    """Figures that the lessons on these topics state, in this language."""
     allowed = set(_ALWAYS)
     for topic in topics:
         lesson = library.lessons.get(topic)
         if lesson is None:
             continue
         text = lesson.texts[lang]
-        parts = [answer for k in (kind, "why", "brief") for answer in text.answers.get(k, ())]
+        parts = [answer for answers in text.answers.values() for answer in answers]
         sources = [text.note, text.key, text.title, *lesson.figures, *parts]
         allowed |= {value for source in sources for _, _, value in figures(source)}
     return allowed
@@ -139,6 +142,31 @@ def right_language(reply: str, lang: Lang) -> bool:
     return kana + han >= 8 or latin < 20 if lang == "ja" else kana + han <= 0.1 * max(1, latin)
 
 
+def stretches(text: str, lang: Lang) -> set[tuple[str, ...]]:
+    """Every run of three words (five Japanese characters) of a text, punctuation left out."""
+    units, size = _UNITS[lang].findall(text.lower()), _STRETCH[lang]
+    return {tuple(units[i : i + size]) for i in range(len(units) - size + 1)}
+
+
+def share_said(reply: str, lang: Lang, passages: Iterable[str]) -> float:
+    """How much of a reply is said in words that the lesson uses too: a share of its stretches, 0 to 1.
+
+    >>> share_said("the table is used again", "en", ["Here the table is used twice."])
+    0.6666666666666666
+    """
+    said = stretches(reply, lang)
+    known = set().union(*(stretches(passage, lang) for passage in passages))
+    return len(said & known) / len(said) if said else 0.0
+
+
+def lesson_passages(library: Library, topics: Sequence[str], lang: Lang) -> list[str]:
+    """All that the lessons on these topics say in one language, openings and closings included."""
+    texts = [library.lessons[topic].texts[lang] for topic in topics if topic in library.lessons]
+    found = [answer for text in texts for answers in text.answers.values() for answer in answers]
+    found += [passage for text in texts for passage in (text.note, text.key, text.title)]
+    return [*found, *library.frames.openings[lang], *library.frames.closings[lang]]
+
+
 def find_wrong_claim(reply: str, lang: Lang, claims: Sequence[WrongClaim]) -> str | None:
     """The first sentence that makes a known wrong claim without negating it."""
     for sentence in _SENTENCE[lang].findall(reply):
@@ -159,9 +187,21 @@ def check(
     library: Library,
     values: Mapping[str, int],
     claims: Sequence[WrongClaim] = (),
+    taught: bool = True,
 ) -> Report:
-    """Run every check on one draft."""
-    allowed = allowed_figures(library, topics, lang, kind)
+    """Run every check on one draft.
+
+    Args:
+        reply: What the model wrote.
+        question: The normalised question.
+        lang, kind, topics: What the topic finder made of it.
+        ended: Whether the reply came to an end of its own.
+        library: The lessons.
+        values: Sizes of the running model by config name.
+        claims: Known wrong claims.
+        taught: Whether the model learnt the lessons; one that did not is not held to their words.
+    """
+    allowed = allowed_figures(library, topics, lang)
     own = any(topic.startswith("aura_") for topic in topics)
     marks = mark_figures(reply, question, allowed, values, own)
     found: list[tuple[str, str]] = []
@@ -174,6 +214,9 @@ def check(
         found.append(("language", reply[:20]))
     if repeated := repeats_itself(reply, lang):
         found.append(("repeats", repeated))
+    if taught and kind in KINDS and topics:
+        share = share_said(reply, lang, lesson_passages(library, topics, lang))
+        found += [("strays", f"{share:.0%}")] if share < NEAR_THE_LESSON else []
     if claim := find_wrong_claim(reply, lang, claims):
         found.append(("claim", claim))
     return Report(marks, tuple(key for key, _ in found), tuple(text for _, text in found))

@@ -207,9 +207,11 @@ def _read_frames(path: Path) -> Frames:
 
 
 def _read_outside(path: Path, fields: tuple[str, ...]) -> Outside:
+    """Questions of `name.toml` and of `name.b.toml` and so on; answers of the first."""
     data = read_toml(path)
+    tables = [data, *map(read_toml, sorted(path.parent.glob(f"{path.stem}.*.toml")))]
     return Outside(
-        questions={lang: tuple(q for f in fields for q in data[lang][f]) for lang in LANGS},
+        questions={lang: tuple(q for t in tables for f in fields for q in t[lang][f]) for lang in LANGS},
         answers={lang: tuple(data[lang]["answers"]) for lang in LANGS},
     )
 

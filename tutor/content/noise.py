@@ -7,6 +7,7 @@ passed in.
 from __future__ import annotations
 
 import random
+import re
 import unicodedata
 
 from tutor.content.loader import Lang, Library
@@ -17,6 +18,9 @@ _KEYS = {
     "j": "hk", "k": "jl", "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "q": "wa", "r": "et",
     "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe", "x": "zc", "y": "tu", "z": "x",
 }  # fmt: skip
+_CHUNK = re.compile(
+    r"[A-Za-z0-9√²_.()\-']+\s*|[\u3400-\u9fff々]+\s*|[\u30a1-\u30ffー]+\s*|[\u3041-\u3096]+\s*|.\s*", re.S
+)
 _FILLERS = {
     "ja": (
         "えっと、",
@@ -79,6 +83,35 @@ def add_noise(text: str, lang: Lang, library: Library, rng: random.Random) -> st
     for move in rng.sample(moves, k=2 if rng.random() < 0.35 else 1):
         text = _apply(move, text, lang, readings, rng) or text
     return text
+
+
+def muddle(question: str, other: str, rng: random.Random) -> str:
+    """Lose half of a question, or put a stretch of its wording in another language into it.
+
+    Args:
+        question: The question.
+        other: The same question in the other language.
+        rng: Random numbers.
+
+    Returns:
+        What is left; never empty if the question was not.
+    """
+    words, foreign = _chunks(question), _chunks(other)
+    if len(words) < 2:
+        return question
+    size = max(1, len(words) // 2)
+    at = rng.randrange(len(words) - size + 1)
+    if rng.random() < 0.4:
+        return "".join(words[at : at + size]).strip()
+    length = min(len(foreign), rng.randint(1, 4))
+    start = rng.randrange(len(foreign) - length + 1)
+    stretch = "".join(foreign[start : start + length]).strip(" ?？。、")
+    return "".join((*words[:at], f" {stretch} ", *words[at + size :])).strip()
+
+
+def _chunks(text: str) -> list[str]:
+    """Words of a text, with the blanks behind them; Japanese changes chunk where the script does."""
+    return _CHUNK.findall(text)
 
 
 def _apply(move: str, text: str, lang: Lang, readings: dict[str, dict[str, str]], rng: random.Random) -> str:

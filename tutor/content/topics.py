@@ -19,6 +19,7 @@ from tutor.content.classifier import Classifier
 from tutor.content.index import Index
 from tutor.content.kinds import Wording, fold
 from tutor.content.loader import LANGS, Kind, Lang, Library
+from tutor.content.named import Names, stands_in
 from tutor.content.repair import Repairer
 from tutor.content.text import normalise
 
@@ -57,6 +58,7 @@ class Finding:
 WEIGHTS = Path(__file__).with_name("finder")
 OUT = "<out>"
 WORDING_BONUS = 0.5  # in probability; measured on the held-out questions
+NAMED_ALONE = 2.5  # for a question that is a name and nothing but asking around it
 SHORT_QUESTION = 24  # characters; one this short is taken at its word
 EMPTY_OFFER = ("transformer", "gpt2")
 _MASH = re.compile(
@@ -98,14 +100,7 @@ class TopicFinder:
             fold(a) for lesson in library.lessons.values() for t in lesson.texts.values() for a in t.aliases
         }
         self.aliases = sorted((a for a in aliases if len(a) > 1), key=len, reverse=True)
-        pairs = {
-            fold(alias): lesson.id
-            for lesson in library.lessons.values()
-            if not lesson.is_misconception and "_vs_" not in lesson.id
-            for text in lesson.texts.values()
-            for alias in (text.title, *text.aliases)
-        }
-        self.alias_topics = sorted(pairs.items(), key=lambda pair: -len(pair[0]))
+        self.names = Names(library, self.wording, self.number)
 
     def _topic_phrases(self) -> Iterable[tuple[str, str, float]]:
         for lesson in self.library.lessons.values():
@@ -180,22 +175,12 @@ class TopicFinder:
 
     def _scores(self, text: str) -> NDArray[np.float32]:
         """Nearness to phrases, names in the text, and the classifier's probabilities, [n_labels]."""
-        text = self.repairer.expand(text)
-        scores = self.topics.scores(text) + self.named_bonus * self._alias_share(text)
+        expanded = self.repairer.expand(text)
+        named = self.named_bonus * self.names.share(expanded) + NAMED_ALONE * self.names.alone(text)
+        scores = self.topics.scores(expanded) + named
         if self.classifier is not None:
-            scores = scores + self.learnt_weight * self.classifier.probabilities(text)[self.columns]
+            scores = scores + self.learnt_weight * self.classifier.probabilities(expanded)[self.columns]
         return scores
-
-    def _alias_share(self, text: str) -> NDArray[np.float32]:
-        """How much of what the question is about each topic's longest alias covers, [n_labels]."""
-        folded = fold(text)
-        about = max(1, len(self.wording.residue(folded).replace(" ", "")))
-        share = np.zeros(len(self.topics.labels), dtype=np.float32)
-        for alias, topic in self.alias_topics:
-            if stands_in(alias, folded):
-                i = self.number[topic]
-                share[i] = max(share[i], min(1.0, len(alias.replace(" ", "")) / about))
-        return share
 
     def _teachable(self, topic: str) -> bool:
         lesson = self.library.lessons.get(topic)
@@ -256,33 +241,10 @@ class TopicFinder:
         best = ranked[0][0]
         if "_vs_" in best or "compare" in self.library.lessons[best].texts["ja"].answers:
             return (best,)
-        named = self._named(text)
+        named = self.names.mentioned(text)
         if len(named) >= 2:
             return tuple(named[:2])
         return (best,)
-
-    def _named(self, text: str) -> list[str]:
-        """Topics whose alias stands in the text, in order of appearance, longest alias first."""
-        folded, found = fold(text), dict[int, str]()
-        for alias, topic in self.alias_topics:
-            at = folded.find(alias)
-            if at >= 0:
-                folded = folded[:at] + " " * len(alias) + folded[at + len(alias) :]
-                found.setdefault(at, topic)
-        return list(dict.fromkeys(found[at] for at in sorted(found)))
-
-
-def stands_in(alias: str, folded: str) -> bool:
-    """Whether a folded name stands in a folded text; Latin names only as whole words.
-
-    >>> stands_in("bert", "albert"), stands_in("bert", "what is bert"), stands_in("残差", "残差接続")
-    (False, True, True)
-    """
-    at = folded.find(alias)
-    if at < 0 or not alias.isascii():
-        return at >= 0
-    around = folded[at - 1 : at] + folded[at + len(alias) : at + len(alias) + 1]
-    return not any(c.isascii() and c.isalnum() for c in around)
 
 
 def is_empty(text: str) -> bool:

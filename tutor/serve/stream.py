@@ -39,10 +39,12 @@ async def follow(job: Job, start: int) -> AsyncIterator[str]:
         job: The job, at any stage.
         start: Index of the first event wanted.
     """
-    loop, woken = asyncio.get_running_loop(), asyncio.Event()
+    loop, woken, told = asyncio.get_running_loop(), asyncio.Event(), False
 
     def wake() -> None:
-        if not loop.is_closed():
+        nonlocal told
+        if not told and not loop.is_closed():  # once per bundle: each call wakes the loop's thread
+            told = True
             loop.call_soon_threadsafe(woken.set)
 
     silence = job.listen(wake)
@@ -50,6 +52,7 @@ async def follow(job: Job, start: int) -> AsyncIterator[str]:
         position, version = start, -1
         while True:
             woken.clear()
+            told = False
             seen, state = status_payload(job)
             if seen != version:
                 version = seen

@@ -77,6 +77,7 @@ class Job:
         self._version = 0
         self._first_step = 0.0
         self._rated_at = 0.0
+        self._last_step = (0, 0.0)
 
     # ── reading ──
 
@@ -237,19 +238,23 @@ class Job:
                 draft.trace = None
 
     def _measure(self, step: Step) -> None:
+        """Note when tokens came; the speed is what the student sees: tokens by wall time."""
         now = time.monotonic()
         if step.index == 0:
             self._first_step = self._rated_at = now
-        elif now - self._rated_at >= _RATE_PERIOD:
-            self._rate, self._rated_at = step.index / (now - self._first_step), now
+        self._last_step = (step.index, now)
+        if now - self._rated_at >= _RATE_PERIOD:
+            self._rated_at = now
+            self._rate = self._speed()
             self._version += 1
+
+    def _speed(self) -> float | None:
+        tokens, seconds = self._last_step[0], self._last_step[1] - self._first_step
+        return tokens / seconds if tokens and seconds > 0 else None
 
     def _end(self) -> None:
         self._place = None
-        shown = self.drafts[self.chosen].trace if self.drafts else None
-        if self._rate is None and shown is not None and len(shown.steps) > 1:
-            seconds = sum(step.seconds for step in shown.steps[1:])
-            self._rate = (len(shown.steps) - 1) / seconds if seconds > 0 else None
+        self._rate = self._speed()
         self._log.append(Entry("end"))
         self._touch()
 

@@ -99,8 +99,10 @@ class Service:
     def _answer(self, job: Job) -> None:
         if self.shelf.peek(job.model) is None:
             job.notify("notice_loading")
-        tutor = self.shelf.get(job.model, job.stop)
-        job.dismiss("notice_loading")
+        try:
+            tutor = self.shelf.get(job.model, job.stop)
+        finally:
+            job.dismiss("notice_loading")
         if tutor is None or job.stop.is_set():
             job.finish("stopped")
             return

@@ -95,7 +95,8 @@ def _question(lesson: Lesson, lang: str, kind: str) -> str:
     fitting = [question for k, question in text.questions if k == kind]
     names = [alias.lower() for alias in (text.title, *text.aliases)]
     naming = [question for question in fitting if any(name in question.lower() for name in names)]
-    return next(iter(naming or fitting), "")
+    chosen = next(iter(naming or fitting), "")
+    return chosen[:1].upper() + chosen[1:]
 
 
 def _prepare(job: Job, tutor: Tutor) -> Prepared:
@@ -106,13 +107,15 @@ def _prepare(job: Job, tutor: Tutor) -> Prepared:
     if not prefix:
         return prepared
     parts = (*prepared.parts, *["reply"] * len(prefix))
-    return replace(prepared, prompt_ids=prepared.prompt_ids + prefix, parts=parts)
+    return replace(prepared, prompt_ids=prepared.prompt_ids + prefix, parts=parts, plain=None)
 
 
 def _note(job: Job, event: object) -> None:
     match event:
-        case DraftStarted(trace=trace):
+        case DraftStarted(trace=trace, plain=plain):
             job.start_draft(trace)
+            if plain is not None and not any(notice.key == "notice_plain" for notice in job.status().notices):
+                job.notify("notice_plain", question=plain)
         case Prefill() | Step():
             job.record(event)
         case DraftEnded(text=text, report=report, withdrawn=withdrawn):

@@ -11,18 +11,16 @@ library_name: transformers
 pipeline_tag: text-generation
 ---
 
-# Aura's embedded GPT-2
+# A GPT-2 that answers as Aura
 
 A GPT-2 of {n_params:,} parameters ({n_layer} layers, {n_head} heads, width {n_embd}, {n_positions}
 positions, {n_vocab:,} pieces) that answers students' questions about transformers and GPT-2, in
 Japanese and English, in the voice of a tutor called Aura.
 
-- **Made by** `python -m tutor train`, from nothing but the lesson notes and dialogues under
-  `prompts/`, all written for this project.
-- **Training**: {steps:,} steps, {tokens:,} tokens, {hours} hours on two CPU cores, float32; loss on
-  held-out windows {held_out_loss} nats. Seed and settings stand in `aura.json`.
-- **Tokenizer**: sentencepiece unigram with byte fallback, no normalisation; the tags of the prompt
-  format are control pieces.
+- **Made by** `python -m tutor train`{start}; the text is that of the lesson notes, questions and
+  dialogues under `prompts/`, all written for this project.
+- **Training**: {steps:,} steps, {tokens:,} tokens, {hours} hours, in {runs}; loss on held-out windows
+  {held_out_loss} nats. Seeds and settings stand in `aura.json`.
 - **Stored** in half precision; computed in float32 on a CPU.
 - **Prompt**: `<lang><kind><topic> key line <q> question <a>`, the answer ends with `</s>`. A topic
   finder outside the model supplies the tags; `tutor/content/persona.py` is the format's home.
@@ -43,4 +41,8 @@ def model_card(facts: dict[str, Any], values: dict[str, int]) -> str:
         facts: What is written to aura.json.
         values: Sizes of the model by config name.
     """
-    return CARD.format(**{**values, **facts})
+    runs = len(facts.get("pieces", ())) or 1
+    said = {"start": "", "runs": "one run" if runs == 1 else f"{runs} runs, each going on from the last"}
+    if runs == 1 and "base" in facts:
+        said["start"] = f", starting from `{facts['base']}`"
+    return CARD.format(**{**values, **facts, **said})

@@ -19,10 +19,11 @@ from tutor.content.loader import Library
 from tutor.content.render import fill_library
 from tutor.model.registry import fetch_folder
 from tutor.model.tokenizer import load_tokenizer
-from tutor.model.weights import read_config
+from tutor.model.weights import read_config, read_json
 from tutor.training.batches import Window
+from tutor.training.card import model_card
 from tutor.training.embedded import Log, Recipe, held_out_windows, make_windows_from, model_values, save_model
-from tutor.training.loop import TrainConfig, Trainer, only_cpu
+from tutor.training.loop import Progress, TrainConfig, Trainer, only_cpu
 
 TOKENIZER_FILES = ("*.model", "tokenizer*.json", "vocab.json", "merges.txt", "special_tokens_map.json")
 
@@ -84,12 +85,15 @@ def finetune(
     trainer.resume()
     progress = trainer.run(until=60 * minutes if minutes else float("inf"))
     log.close()
+    pieces = [*pieces_of(folder), piece(progress, recipe)]
     facts: dict[str, Any] = {
         "taught": True,
         "format": 1,
-        "base": base,
-        "steps": progress.step,
-        "tokens": progress.tokens,
+        "base": Path(base).name if Path(base).is_dir() else base,
+        "steps": sum(part["steps"] for part in pieces),
+        "tokens": sum(part["tokens"] for part in pieces),
+        "hours": round(sum(part["hours"] for part in pieces), 2),
+        "pieces": pieces,
         "processes": state.num_processes,
         "held_out_loss": round(trainer.measure(), 4),
         "recipe": asdict(recipe),
@@ -98,8 +102,24 @@ def finetune(
     if state.is_main_process:
         copy_tokenizer(folder, run)
         save_model(trainer.raw, run, out, facts)
+        (out / "README.md").write_text(model_card(facts, model_values(model)), encoding="utf-8")
     state.wait_for_everyone()
     return facts
+
+
+def piece(progress: Progress, recipe: Recipe) -> dict[str, Any]:
+    """What one run added to a model's training."""
+    hours = round(progress.seconds / 3600, 2)
+    return {"steps": progress.step, "tokens": progress.tokens, "hours": hours, "seed": recipe.train.seed}
+
+
+def pieces_of(folder: Path) -> list[dict[str, Any]]:
+    """The runs that a model's training on the lessons has consisted of so far, oldest first."""
+    facts = read_json(folder / "aura.json")
+    if not facts.get("taught"):
+        return []
+    first = {name: facts.get(name, 0) for name in ("steps", "tokens", "hours")}
+    return facts.get("pieces") or [first | {"seed": facts.get("recipe", {}).get("train", {}).get("seed")}]
 
 
 def copy_tokenizer(folder: Path, run: Path) -> None:

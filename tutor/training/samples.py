@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from tutor.content.answers import whole_answer
 from tutor.content.loader import KINDS, LANGS, Kind, Lang, Lesson, Library
-from tutor.content.noise import add_noise
+from tutor.content.noise import add_noise, muddle
 from tutor.content.persona import Turn, key_line
 from tutor.content.text import normalise
 
@@ -34,6 +34,7 @@ class Mix:
         opening: Share of answers with an opening or a closing sentence.
         wordings: Share of a lesson's questions taken from prompts/questions, of whatever kind: the
             kind tag decides what is answered, the wording must not confuse it.
+        muddle: Share of a lesson's questions that are half lost, or mixed with the other language.
     """
 
     smalltalk: float = 0.04
@@ -45,7 +46,8 @@ class Mix:
     drop_tags: float = 0.08
     corrupt_tags: float = 0.03
     opening: float = 0.12
-    wordings: float = 0.5
+    wordings: float = 0.6
+    muddle: float = 0.1
 
 
 class Sampler:
@@ -104,6 +106,9 @@ class Sampler:
     def _lesson(self, lesson: Lesson, lang: Lang, kind: Kind, question: str | None = None) -> Turn:
         rng, text = self.rng, lesson.texts[lang]
         question = question or self.question(lesson, lang, kind)
+        if rng.random() < self.mix.muddle:
+            other = self.question(lesson, "en" if lang == "ja" else "ja", kind)
+            question = muddle(question, other, rng)
         answer = whole_answer(lesson, lang, kind, rng.choice(text.answers[kind]))
         if kind != "code" and rng.random() < self.mix.opening:
             answer = self._dress(answer, lang)
