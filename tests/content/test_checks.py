@@ -72,7 +72,9 @@ def test_broken_words_stray() -> None:
 
 
 def test_a_model_that_never_learnt_the_lessons_is_not_held_to_their_words() -> None:
-    assert "strays" not in report("Cats like boxes.", kind="what", topics=("layernorm",), taught=False).failures
+    assert (
+        "strays" not in report("Cats like boxes.", kind="what", topics=("layernorm",), taught=False).failures
+    )
 
 
 def test_every_lesson_and_kind_has_a_plain_question_that_the_finder_knows() -> None:

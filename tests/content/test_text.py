@@ -40,7 +40,10 @@ def test_noise_is_seeded_and_changes_most_questions() -> None:
 
 def test_a_muddled_question_is_shorter_or_holds_words_of_the_other_language() -> None:
     rng = random.Random(5)
-    whole, other = "残差接続はどうして入力をそのまま足すのかしら", "why does a residual connection add its input"
+    whole, other = (
+        "残差接続はどうして入力をそのまま足すのかしら",
+        "why does a residual connection add its input",
+    )
     results = [muddle(whole, other, rng) for _ in range(50)]
     assert all(results) and all(result != whole for result in results)
     assert any(any(word in result for word in other.split()) for result in results)

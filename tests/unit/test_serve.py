@@ -141,6 +141,24 @@ def test_listeners_leave_no_trace(recorded_trace: Trace) -> None:
     assert not job._listeners
 
 
+def test_the_last_state_is_sent_even_if_the_end_comes_after_a_look_at_it(recorded_trace: Trace) -> None:
+    """Guards against a finished reply that is labelled as being written for ever."""
+    job = Job("q", SamplingConfig())
+    job.begin()
+    job.start_draft(recorded_trace)
+
+    async def listen() -> list[str]:
+        stream = follow(job, 0)
+        found = [await anext(stream)]  # the state, "running"; the log has not been read yet
+        job.end_draft("text", False, (), ())
+        job.finish("end")
+        return found + [text async for text in stream]
+
+    texts = asyncio.run(listen())
+    assert '"state":"running"' in texts[0]
+    assert '"state":"finished"' in texts[-2] and "event: end" in texts[-1]
+
+
 def test_a_record_given_back_in_mid_stream_ends_it(recorded_trace: Trace) -> None:
     job = Job("q", SamplingConfig())
     job.start_draft(recorded_trace)

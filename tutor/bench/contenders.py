@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any
 
 import torch
@@ -52,10 +53,26 @@ CONTENDERS: dict[str, str] = {
 """The contenders in the order in which they take turns."""
 
 
-def _run(stamps: list[float]) -> Run:
+def run_of(stamps: list[float]) -> Run:
     """Make a Run of the start and the arrival of each token."""
     gaps = [late - early for early, late in zip(stamps, stamps[1:], strict=False)]
     return Run(gaps[0], tuple(gaps[1:]))
+
+
+def ratios(runs: Mapping[str, Mapping[str, Sequence[Run]]], one: str, other: str) -> list[float]:
+    """For each prompt length, how many times as fast `one` is as `other`.
+
+    A ratio is taken within each round, where both met the same machine, and the median is kept.
+
+    Args:
+        runs: Runs by prompt length and contender.
+        one: A contender.
+        other: Another one.
+    """
+    return [
+        median(a.rate / b.rate for a, b in zip(found[one], found[other], strict=True))
+        for found in runs.values()
+    ]
 
 
 class _Stamps:
@@ -75,7 +92,7 @@ def ours(subject: Subject, capture: CaptureConfig) -> Contender:
     """Our engine with a given recording, greedy."""
 
     def run(ids: Sequence[int], tokens: int) -> Run:
-        return _run(record(subject, capture, ids, tokens)[1])
+        return run_of(record(subject, capture, ids, tokens)[1])
 
     return run
 
@@ -111,7 +128,7 @@ def theirs(model: Any, recorded: bool) -> Contender:
             return_dict_in_generate=recorded,
             streamer=stamps,
         )
-        return _run([started, *stamps.times[1:]])
+        return run_of([started, *stamps.times[1:]])
 
     return run
 

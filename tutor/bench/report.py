@@ -8,14 +8,16 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
 
-from tutor.bench.contenders import CONTENDERS, FULL, Contender, Run, prepare, record
+from tutor.bench import peers
+from tutor.bench.contenders import CONTENDERS, FULL, Contender, Run, prepare, ratios, record
+from tutor.bench.page import measure_page, page_lines
 from tutor.bench.subjects import RANDOM, Subject, make_subject, scratch_folder
 from tutor.config import EMBEDDED, AppConfig
 from tutor.errors import TutorError
@@ -63,24 +65,16 @@ def summarise(runs: dict[str, list[Run]]) -> Json:
 def compare(runs: dict[str, dict[str, list[Run]]]) -> Json:
     """The ratios of one model.
 
-    A ratio is taken within each round, where both contenders met the same machine, and the median
-    of the rounds is kept; of the prompt lengths the one that is worse for us counts.
+    Of the prompt lengths the one that is worse for us counts.
 
     Args:
         runs: Runs by prompt length and contender.
     """
-
-    def ratios(one: str, other: str) -> list[float]:
-        return [
-            median(a.rate / b.rate for a, b in zip(found[one], found[other], strict=True))
-            for found in runs.values()
-        ]
-
     return {
-        "recorded_vs_generate": min(ratios("engine_recorded", "generate")),
-        "recorded_lens_vs_generate": min(ratios("engine_lens", "generate")),
-        "recording_overhead": max(ratios("engine", "engine_recorded")),
-        "recorded_vs_generate_recorded": min(ratios("engine_recorded", "generate_recorded")),
+        "recorded_vs_generate": min(ratios(runs, "engine_recorded", "generate")),
+        "recorded_lens_vs_generate": min(ratios(runs, "engine_lens", "generate")),
+        "recording_overhead": max(ratios(runs, "engine", "engine_recorded")),
+        "recorded_vs_generate_recorded": min(ratios(runs, "engine_recorded", "generate_recorded")),
     }
 
 
@@ -119,7 +113,28 @@ def sizes(subject: Subject) -> Json:
     return {"recorded_bytes_per_token": median(recorded), "browser_bytes_per_token": median(sent)}
 
 
-def measure(name: str, repeats: int, scratch: Path, say: Callable[[str], None]) -> Json:
+@dataclass(frozen=True)
+class Extras:
+    """What is measured beside the engine.
+
+    Attributes:
+        page: Measure the page in a browser.
+        replies: Replies of the page after which memory is read.
+        page_tokens: Longest reply of the page; None leaves a taught model its own end.
+        peers: Let llama.cpp take part.
+        threads: torch's threads, for the page's server and for llama.cpp.
+    """
+
+    page: bool = False
+    replies: int = 0
+    page_tokens: int | None = None
+    peers: bool = False
+    threads: int = 1
+
+
+def measure(
+    name: str, repeats: int, scratch: Path, say: Callable[[str], None], extras: Extras = Extras()
+) -> Json:
     """Measure one model.
 
     Args:
@@ -127,12 +142,14 @@ def measure(name: str, repeats: int, scratch: Path, say: Callable[[str], None]) 
         repeats: Times that each contender runs, at least 5 for figures to rely on.
         scratch: Folder for random checkpoints.
         say: Told what is going on.
+        extras: What is measured beside the engine.
 
     Returns:
-        The ratios, and beside them the medians that they come from.
+        The ratios, and beside them the medians that they come from; "page_error" if there was a
+        page to measure and it failed.
     """
     subject = make_subject(name, scratch)
-    contenders = prepare(subject)
+    found, contenders = _with_peers(subject, prepare(subject), scratch, say, extras)
     new_tokens = min(NEW_TOKENS, subject.loaded.config.n_positions // 2)
     runs: dict[str, dict[str, list[Run]]] = {}
     for length in PROMPTS:
@@ -144,29 +161,68 @@ def measure(name: str, repeats: int, scratch: Path, say: Callable[[str], None]) 
     late = late_over_early(subject, repeats)
     return {
         **compare(runs),
+        **(peers.compare_peers(runs) if found else {}),
         "late_over_early": late.pop("late_over_early"),
-        "medians": {length: summarise(found) for length, found in runs.items()},
+        "medians": {length: summarise(timed) for length, timed in runs.items()},
         "positions": late,
         **sizes(subject),
+        **found,
+        **(_page(subject, repeats, scratch, say, extras) if extras.page else {}),
     }
+
+
+def _with_peers(
+    subject: Subject,
+    ours: dict[str, Contender],
+    scratch: Path,
+    say: Callable[[str], None],
+    extras: Extras,
+) -> tuple[Json, dict[str, Contender]]:
+    """What is known about the peers, and all contenders with them; a sentence if they cannot come."""
+    if not extras.peers:
+        return {}, ours
+    lacking = peers.missing()
+    if lacking is not None:
+        say(lacking)
+        return {}, ours
+    say(f"{subject.name}: llama.cpp gets the weights")
+    made = peers.prepare_peers(subject, scratch, extras.threads)
+    room = subject.loaded.config.n_positions - peers.AGREEMENT
+    about = peers.about_peers(subject, made, prompt_ids(subject, min(PROMPTS[0], room)))
+    return about, ours | peers.contenders(made)
+
+
+def _page(subject: Subject, rounds: int, scratch: Path, say: Callable[[str], None], extras: Extras) -> Json:
+    """The page's figures, or why there are none; the other figures stay."""
+    try:
+        return measure_page(
+            subject, threads=extras.threads, rounds=rounds, replies=extras.replies,
+            tokens=extras.page_tokens, scratch=scratch, say=say,
+        )  # fmt: skip
+    except TutorError as error:
+        say(f"{subject.name}: {error}")
+        return {"page_error": str(error)}
 
 
 def table(name: str, result: Json) -> str:
     """The medians of one model as aligned text."""
-    lines = [f"\n{name}"]
+    lines, labels = [f"\n{name}"], CONTENDERS | peers.PEERS
     for length, medians in result["medians"].items():
         lines.append(f"  prompt {length:>4}{'':45}tokens/s   ms/token   first token ms")
         lines += [
-            f"    {CONTENDERS[key]:<54}{row['tokens_per_second']:>9.1f}{row['ms_per_token']:>11.2f}"
+            f"    {labels[key]:<54}{row['tokens_per_second']:>9.1f}{row['ms_per_token']:>11.2f}"
             f"{row['first_token_ms']:>17.1f}"
             for key, row in medians.items()
         ]
     keys = ("recorded_vs_generate", "recorded_lens_vs_generate", "recording_overhead", "late_over_early")
-    lines += [f"  {key:<30}{result[key]:.2f}" for key in keys]
+    shown = [*keys, *(key for key in result if "_vs_llama_cpp" in key)]
+    lines += [f"  {key:<30}{result[key]:.2f}" for key in shown]
     lines.append(
         f"  recorded per token {result['recorded_bytes_per_token'] / 1000:.0f} kB, "
         f"sent to the page {result['browser_bytes_per_token'] / 1000:.1f} kB"
     )
+    if "page" in result:
+        lines += page_lines(result)
     return "\n".join(lines)
 
 
@@ -189,6 +245,10 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--repeats", type=int, default=5, help="rounds, 5 or more for figures to rely on")
     found.add_argument("--threads", type=int, help="torch threads for all contenders alike")
+    found.add_argument("--page", action="store_true", help="measure the page in a browser too")
+    found.add_argument("--replies", type=int, default=0, help="with --page: read memory over N more replies")
+    found.add_argument("--page-tokens", type=int, help="with --page: longest reply")
+    found.add_argument("--peers", action="store_true", help="let llama.cpp take part, if it is installed")
     found.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     return found
 
@@ -200,17 +260,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     threads = args.threads or AppConfig.from_env().cpu_threads
     torch.set_num_threads(threads)
     results: Json = {"machine": machine(threads)}
+    extras = Extras(args.page, args.replies, args.page_tokens, args.peers, threads)
     failed = False
     with scratch_folder() as scratch:
         for name in args.model or default:
             try:
                 results[name] = measure(
-                    name, args.repeats, Path(scratch), lambda line: print(line, file=sys.stderr)
+                    name, args.repeats, Path(scratch), lambda line: print(line, file=sys.stderr), extras
                 )
             except TutorError as error:
                 failed = True
                 print(f"{name}: {error}", file=sys.stderr)
                 continue
+            failed |= "page_error" in results[name]
             print(table(name, results[name]), flush=True)
     if args.json:
         print(json.dumps(results), flush=True)

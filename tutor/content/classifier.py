@@ -6,6 +6,7 @@ Form: Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification", arX
 
 from __future__ import annotations
 
+import re
 import zlib
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from tutor.content.kinds import fold
 
 BUCKETS = 1 << 16
+_RUN = re.compile(r"[\x21-\x7e]+|[^\s\x21-\x7e]+")
 
 
 def features(text: str) -> list[int]:
@@ -29,9 +31,13 @@ def features(text: str) -> list[int]:
 
 
 def ngrams(text: str) -> list[str]:
-    """The n-grams of a text that matching goes by."""
+    """The n-grams of a text that matching goes by; a Latin word inside Japanese counts as a word.
+
+    >>> "w:gpt" in ngrams("GPTって何"), "って" in ngrams("GPTって何")
+    (True, True)
+    """
     grams: list[str] = []
-    for word in fold(text).split():
+    for word in _RUN.findall(fold(text)):
         if word.isascii():
             padded, sizes = f"_{word}_", (3, 4, 5)
             grams.append(f"w:{word}")

@@ -57,12 +57,17 @@ class Finding:
 
 WEIGHTS = Path(__file__).with_name("finder")
 OUT = "<out>"
+LOST = "dont_understand"  # small talk; said after an answer, it asks for another way to say it
 WORDING_BONUS = 0.5  # in probability; measured on the held-out questions
 NAMED_ALONE = 2.5  # for a question that is a name and nothing but asking around it
 SHORT_QUESTION = 24  # characters; one this short is taken at its word
 EMPTY_OFFER = ("transformer", "gpt2")
 _MASH = re.compile(
     r"^(?:[a-z]{1,2}|[bcdfghjklmnpqrstvwxz]{4,}|(.)\1{2,}|asdf\w*|qwer\w*|[ぁ-んw]|ww+|笑+)$", re.I
+)
+_FILLER = re.compile(
+    r"(?:え[ーぇっえ]*と|う[ーぅう]+ん|ん[ーん]*|あ[ーぁ]*の[ーぉう]*|h+m+|u+[hm]+|e+r+m*|well|so|[\s、。,.!?…〜~ー])+",
+    re.I,
 )
 
 
@@ -144,16 +149,17 @@ class TopicFinder:
         ranked = self.rank(text, last if leaning else None)
         margin = ranked[0][1] - ranked[1][1]
         kind = self._kind(text)
-        if last and leaning and self._bare(text, lang):
+        if last and leaning and (followed := self._followed(text, lang)):
             topics = last.topics[:1]
-            return Finding(
-                lang, self._available(self._follow_kind(text, lang), topics), topics, ranked, True, margin
-            )
+            return Finding(lang, self._available(followed, topics), topics, ranked, True, margin)
         best, score = ranked[0]
         if best in self.library.smalltalk:
             return Finding(lang, "smalltalk", (best,), ranked, False, margin)
         if best == OUT or score < self.threshold:
-            offer = tuple(t for t, _ in ranked if self._teachable(t))[:2]
+            named = self.names.mentioned(text)
+            if kind == "compare" and len(named) >= 2:
+                return Finding(lang, kind, tuple(named[:2]), ranked, False, margin)
+            offer = tuple(t for t, _ in self.rank(text, most=40) if self._teachable(t))[:2]
             return Finding(lang, "out", offer, ranked, False, margin)
         topics = self._pair(text, ranked) if kind == "compare" else (best,)
         return Finding(lang, self._available(kind, topics), topics, ranked, False, margin)
@@ -194,10 +200,12 @@ class TopicFinder:
         short = len(folded) < (40 if folded.isascii() else 18)
         return short or bool(self.wording.leaning.search(text))
 
-    def _bare(self, text: str, lang: Lang) -> bool:
-        """Whether nothing but the asking is left ("why?", "for example?")."""
+    def _followed(self, text: str, lang: Lang) -> Kind | None:
+        """The kind asked for if nothing but the asking is left ("why?", "I am lost"), else None."""
         near = float(self.follow[lang].scores(text, share=1.0).max())
-        return near > 0.8 or len(self.wording.residue(fold(text)).replace(" ", "")) <= 2
+        if near > 0.8 or len(self.wording.residue(fold(text)).replace(" ", "")) <= 2:
+            return self._follow_kind(text, lang)
+        return "analogy" if self.rank(text)[0][0] == LOST else None
 
     def _kind(self, text: str) -> Kind | None:
         """What is asked: the classifier's guess, with weight given to what the wording says outright."""
@@ -211,7 +219,7 @@ class TopicFinder:
             scores[said] += WORDING_BONUS
         return max(scores, key=scores.__getitem__)
 
-    def _follow_kind(self, text: str, lang: Lang) -> Kind | None:
+    def _follow_kind(self, text: str, lang: Lang) -> Kind:
         """Kind of a follow-up: from its wording, else from the nearest follow-up phrase."""
         index = self.follow[lang]
         return self.wording.kind(text) or index.labels[int(index.scores(text, share=1.0).argmax())]
@@ -248,10 +256,12 @@ class TopicFinder:
 
 
 def is_empty(text: str) -> bool:
-    """Whether a normalised text says nothing: no letters, one letter, or a mashed keyboard.
+    """Whether a normalised text says nothing: no letters, one letter, a mashed keyboard, only "um".
 
-    >>> is_empty("!?"), is_empty("asdfgh"), is_empty("GPT-2")
-    (True, True, False)
+    >>> is_empty("!?"), is_empty("asdfgh"), is_empty("えーっと、"), is_empty("hmm..."), is_empty("GPT-2")
+    (True, True, True, True, False)
     """
+    if _FILLER.fullmatch(text):
+        return True
     letters = "".join(c for c in text if c.isalpha())
     return len(letters) < 1 or (len(text.split()) == 1 and bool(_MASH.match(letters)))

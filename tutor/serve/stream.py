@@ -64,6 +64,10 @@ async def follow(job: Job, start: int) -> AsyncIterator[str]:
                     return
                 if job.pace is not None and entry.event == "step":
                     await asyncio.sleep(job.pace)
+                if entry.event == "end":  # it may have come after the state was last looked at
+                    seen, state = status_payload(job)
+                    if seen != version:
+                        yield codec.sse("status", _dump(state))
                 yield text
                 position += 1
                 if entry.event == "end":
