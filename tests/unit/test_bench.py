@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tutor.__main__ import limit_threads
 from tutor.bench.contenders import Run
 from tutor.bench.report import compare, main, summarise, take_turns
+from tutor.config import ROOT
 
 
 def steady(seconds: float) -> Run:
@@ -54,6 +59,17 @@ def test_contenders_take_turns_and_the_first_round_is_dropped() -> None:
     runs = take_turns({n: lambda ids, tokens, n=n: contender(n) for n in ("a", "b")}, [1], 4, 3)
     assert order == ["a", "b"] * 4 and {name: len(found) for name, found in runs.items()} == {"a": 3, "b": 3}
     assert summarise(runs)["a"]["ms_per_token"] == pytest.approx(100)
+
+
+def test_threads_are_set_before_numpy_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards our engine's speed: numpy's threads, once made, spin beside torch's and halve it."""
+    monkeypatch.setenv("AURA_THREADS", "2")
+    for arguments, wanted in ((["--threads", "3", "--json"], "3"), (["--model", "x"], "2")):
+        monkeypatch.setenv("OMP_NUM_THREADS", "99")
+        limit_threads(arguments)
+        assert os.environ["OMP_NUM_THREADS"] == wanted
+    code = "import sys, tutor.__main__; assert not {'numpy', 'torch'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 @pytest.mark.slow

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +149,18 @@ def test_memory_of_a_process_is_read_in_mebibytes() -> None:
     held = Server("", os.getpid()).resident_mb()
     assert held is not None and 50 < held < 50_000
     assert Server("", 2**22 + 1).resident_mb() is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc on this system")
+def test_rest_lasts_as_long_as_the_process_computes() -> None:
+    """Guards an engine that is measured while the server still computes a panel's view."""
+    code = "import time; end = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass\ntime.sleep(30)"
+    with subprocess.Popen([sys.executable, "-c", code]) as busy:
+        try:
+            server, begun = Server("", busy.pid), time.monotonic()
+            time.sleep(0.3)
+            server.rest()
+            used, took = server.cpu_seconds(), time.monotonic() - begun
+        finally:
+            busy.kill()
+    assert used is not None and used > 0.2 and 1.5 < took < 20

@@ -150,6 +150,7 @@ class Visit:
         page.wait_for_selector(".st-key-stop button", state="detached")
         page.wait_for_selector(AGAIN)
         page.wait_for_timeout(1000 * REST)
+        self.server.rest()
         return read_report(page.evaluate("auraProbe.report()"))
 
     def memory(self) -> tuple[float, float | None]:

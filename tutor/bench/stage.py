@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PROBE = Path(__file__).with_name("probe.js")
 WINDOW = {"width": 1440, "height": 900}  # CSS pixels
 START_SECONDS = 90
+REST_SECONDS = 60
 WAIT_SECONDS = 300  # for anything that the page is waited for, a whole reply at most
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--enable-precise-memory-info"]
@@ -49,6 +50,24 @@ class Server:
             return None
         line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) / 1024
+
+    def cpu_seconds(self) -> float | None:
+        """Processor time that the process has used so far; None where there is no /proc."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:
+            return None
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # user and system time
+
+    def rest(self) -> None:
+        """Wait until nothing is being computed for the panels any more, so that others can be measured."""
+        deadline, before = time.monotonic() + REST_SECONDS, self.cpu_seconds()
+        while before is not None and time.monotonic() < deadline:
+            time.sleep(0.5)
+            now = self.cpu_seconds()
+            if now is None or now - before < 0.05:
+                return
+            before = now
 
 
 @contextmanager
