@@ -23,7 +23,7 @@ export class CandidateRows {
     hold(this.rows, count, candidateRow).forEach((row, i) => {
       const item = list[i];
       row.classList.toggle("blank", !item);
-      if (!item) return;
+      if (!item) return clear(row); // it only keeps the place: nothing of an earlier step may stay in it
       const dropped = item.prob === 0 && item.tempered > 0; // at temperature 0 nothing is filtered
       row.classList.toggle("drawn", item.id === drawn);
       row.classList.toggle("came", item.id === came && came !== drawn);
@@ -38,6 +38,16 @@ export class CandidateRows {
       setAttr(row, "title", t("stages", { raw: full(item.raw), tempered: full(item.tempered), prob: full(item.prob) }));
     });
   }
+}
+
+/** @param {Element} row */
+function clear(row) {
+  const [name, logit, bars, number] = row.children;
+  row.classList.remove("drawn", "came", "dropped");
+  setToken(name, "");
+  for (const cell of [logit, number]) setText(cell, "");
+  for (const cell of [row, name, logit]) setAttr(cell, "title", null);
+  STAGES.forEach((stage, n) => setStyle(bars.children[n], "--size", "0%"));
 }
 
 function candidateRow() {
