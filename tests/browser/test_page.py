@@ -55,6 +55,11 @@ def panel(page: Page) -> str:
         """node => {
           const copy = node.cloneNode(true);
           copy.querySelectorAll("table").forEach(table => table.querySelector("th[data-step]") && table.remove());
+          copy.querySelectorAll("*").forEach(element => {  // the order in which they were set means nothing
+            const found = [...element.attributes].sort((a, b) => (a.name < b.name ? -1 : 1));
+            found.forEach(({ name }) => element.removeAttribute(name));
+            found.forEach(({ name, value }) => element.setAttribute(name, value));
+          });
           return copy.innerHTML;
         }"""
     )

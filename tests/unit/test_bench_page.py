@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ def test_tokens_that_come_one_by_one_have_their_own_speed() -> None:
     """Guards slow models, and fast ones that are not sent in bundles."""
     assert seen([n / 20 for n in range(40)]).rate == pytest.approx(20)
     assert seen([n / 500 for n in range(400)]).rate == pytest.approx(500)
+
+
+def test_a_stalled_browser_gains_nothing() -> None:
+    """Guards the page that seemed faster than the engine: its first event was handled late."""
+    late = replace(seen([0.5] * 20 + [0.55 + n / 1000 for n in range(20)]), server_rate=80.0)
+    assert late.rate == 80 and replace(late, server_rate=900.0).rate == pytest.approx(20 / 0.069)
 
 
 def test_a_reply_that_came_at_once_has_no_speed() -> None:

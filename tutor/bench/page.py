@@ -64,11 +64,16 @@ class Seen:
 
     @property
     def rate(self) -> float | None:
-        """Tokens per second by arrival, counted from the end of the first bundle; None if all came in it."""
+        """Tokens per second by arrival, counted from the end of the first bundle; None if all came in it.
+
+        A browser that was busy when the first token came sees the others closer together than they
+        were written; so the rate at which the server wrote them, where it is known, is the most.
+        """
         first = sum(at - self.arrivals[0] <= BUNDLE for at in self.arrivals)
         if first == len(self.arrivals):
             return None
-        return (len(self.arrivals) - first) / (self.arrivals[-1] - self.arrivals[first - 1])
+        arrived = (len(self.arrivals) - first) / (self.arrivals[-1] - self.arrivals[first - 1])
+        return min(arrived, self.server_rate or arrived)
 
     @property
     def kb_per_token(self) -> float:
