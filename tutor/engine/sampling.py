@@ -49,7 +49,8 @@ class Distribution:
     @property
     def entropy(self) -> float:
         """Entropy of the raw distribution, in nats."""
-        return float(self.log_total - self.raw @ self.logits)
+        # einsum, not @: numpy's BLAS would wake threads of its own, which spin beside torch's
+        return float(self.log_total - np.einsum("i,i->", self.raw, self.logits))
 
     def logprob(self, token_id: int) -> float:
         """Log of the raw probability of a token, in nats."""
