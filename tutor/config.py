@@ -43,7 +43,7 @@ class SamplingConfig:
     top_p: float = 1.0
     repetition_penalty: float = 1.0
     seed: int = 0
-    max_new_tokens: int = 300
+    max_new_tokens: int = 304
 
     def __post_init__(self) -> None:
         _require(0 <= self.temperature <= 5, "temperature", self.temperature, "0 to 5")

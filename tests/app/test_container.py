@@ -20,8 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import body, free_port
+from tests.browser.conftest import body
 from tests.pagemodel import write_page_model
+from tutor.bench.stage import free_port
 from tutor.config import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")

@@ -17,17 +17,18 @@ import uvicorn
 
 from tests.panels.demo.serve import Replay, app
 from tests.panels.helpers import record
+from tutor.bench.stage import find_chromium
 from tutor.config import SamplingConfig
 from tutor.model.registry import LoadedModel
 from tutor.trace import Trace
 
 playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = find_chromium()
 TABS = ["path", "tokens", "attention", "layers", "sampling"]
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium at /usr/bin/chromium"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium"),
 ]
 
 
@@ -63,9 +64,7 @@ def address(trace: Trace, ours: LoadedModel) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
     with playwright.sync_playwright() as runner:
-        chromium = runner.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
-        )
+        chromium = runner.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield chromium
         chromium.close()
 

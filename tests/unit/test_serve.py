@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +11,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from tests.pagemodel import page_folder, page_tutor, service  # noqa: F401
+from tests.unit.test_stream import parse
 from tutor.config import SamplingConfig
 from tutor.errors import OutOfMemory
 from tutor.panels.codec import unpack_f32
 from tutor.serve.routes import make_routes
-from tutor.serve.stream import follow
 from tutor.session.conversation import Session
 from tutor.session.jobs import Job
 from tutor.session.records import Failure
@@ -41,19 +38,6 @@ def finished(service: Service) -> Job:  # noqa: F811
     job = turn.current.jobs[0]
     assert job.wait(60)
     return job
-
-
-def parse(text: str) -> list[tuple[int | None, str, Any]]:
-    """(id, event, data) of each event of a stream; comment lines are left out."""
-    found = []
-    for block in text.split("\n\n"):
-        lines = [line for line in block.split("\n") if line and not line.startswith(":")]
-        if not lines:
-            continue
-        fields = dict(line.split(": ", 1) for line in lines)
-        number = int(fields["id"]) if "id" in fields else None
-        found.append((number, fields["event"], json.loads(fields["data"])))
-    return found
 
 
 def test_the_stream_tells_the_whole_reply(client: TestClient, finished: Job) -> None:
@@ -90,87 +74,6 @@ def test_asking_from_behind_the_end_closes_at_once(client: TestClient, finished:
     """Guards against a connection that is held open for ever."""
     events = parse(client.get(f"/aura/jobs/{finished.token}/events?from=99999").text)
     assert [name for _, name, _ in events] == ["status"]
-
-
-def test_tokens_arrive_while_they_are_written(recorded_trace: Trace) -> None:
-    """Guards against a stream that sends everything at the end."""
-    assert recorded_trace.prefill is not None
-    job = Job("q", SamplingConfig())
-    seen: list[str] = []
-
-    async def listen() -> None:
-        async for text in follow(job, 0):
-            seen.extend(name for _, name, _ in parse(text))
-            if seen.count("step") == 2 and not more.is_set():
-                assert not job.done
-                more.set()
-
-    more = threading.Event()
-
-    def write() -> None:
-        job.begin()
-        job.start_draft(recorded_trace)
-        assert recorded_trace.prefill is not None
-        job.record(recorded_trace.prefill)
-        for step in recorded_trace.steps[:2]:
-            job.record(step)
-        assert more.wait(10), "the first two steps never arrived"
-        for step in recorded_trace.steps[2:]:
-            job.record(step)
-        job.end_draft("t", False, (), ())
-        job.finish("end")
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    asyncio.run(asyncio.wait_for(listen(), 20))
-    writer.join(5)
-    assert seen.count("step") == len(recorded_trace.steps) and seen[-1] == "end"
-
-
-def test_listeners_leave_no_trace(recorded_trace: Trace) -> None:
-    """Guards against a leak per reconnect."""
-    job = Job("q", SamplingConfig())
-
-    async def look() -> None:
-        stream = follow(job, 0)
-        await anext(stream)
-        await stream.aclose()  # pyright: ignore[reportAttributeAccessIssue]
-
-    for _ in range(3):
-        asyncio.run(look())
-    assert not job._listeners
-
-
-def test_the_last_state_is_sent_even_if_the_end_comes_after_a_look_at_it(recorded_trace: Trace) -> None:
-    """Guards against a finished reply that is labelled as being written for ever."""
-    job = Job("q", SamplingConfig())
-    job.begin()
-    job.start_draft(recorded_trace)
-
-    async def listen() -> list[str]:
-        stream = follow(job, 0)
-        found = [await anext(stream)]  # the state, "running"; the log has not been read yet
-        job.end_draft("text", False, (), ())
-        job.finish("end")
-        return found + [text async for text in stream]
-
-    texts = asyncio.run(listen())
-    assert '"state":"running"' in texts[0]
-    assert '"state":"finished"' in texts[-2] and "event: end" in texts[-1]
-
-
-def test_a_record_given_back_in_mid_stream_ends_it(recorded_trace: Trace) -> None:
-    job = Job("q", SamplingConfig())
-    job.start_draft(recorded_trace)
-    assert recorded_trace.prefill is not None
-    job.record(recorded_trace.prefill)
-    job.drop_records()
-
-    async def listen() -> list[str]:
-        return [text async for text in follow(job, 0)]
-
-    texts = asyncio.run(asyncio.wait_for(listen(), 5))
-    assert len(texts) == 1 and texts[0].startswith("event: status")
 
 
 @pytest.mark.parametrize(

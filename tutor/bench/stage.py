@@ -82,7 +82,7 @@ def served(model: str, threads: int, folder: Path) -> Iterator[Server]:
     Raises:
         TutorError: The server did not come up; the sentence holds the end of its log.
     """
-    port, log = _free_port(), folder / "server.log"
+    port, log = free_port(), folder / "server.log"
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port)]
     count = str(threads)
     env = {name: value for name, value in os.environ.items() if name != "SPACE_ID"}
@@ -111,7 +111,8 @@ def _leave(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -138,6 +139,11 @@ def _is_well(url: str) -> bool:
         return False
 
 
+def find_chromium() -> str | None:
+    """Where the system's Chromium is; None if it has none (Playwright may have its own)."""
+    return next(filter(None, map(shutil.which, _CHROMIUM)), None)
+
+
 @contextmanager
 def opened(url: str) -> Iterator[Page]:
     """Open an address in a headless Chromium with the probe in place.
@@ -152,10 +158,9 @@ def opened(url: str) -> Iterator[Page]:
             "The page is measured through playwright, which is not installed. "
             "It is a development requirement: pip install -r requirements-dev.txt"
         ) from error
-    path = next(filter(None, map(shutil.which, _CHROMIUM)), None)
     with sync_playwright() as play:
         try:
-            browser = play.chromium.launch(executable_path=path, args=_FLAGS)
+            browser = play.chromium.launch(executable_path=find_chromium(), args=_FLAGS)
         except Error as error:
             raise TutorError(
                 f"No Chromium could be started ({str(error).splitlines()[0]}). "

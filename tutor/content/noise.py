@@ -96,7 +96,7 @@ def muddle(question: str, other: str, rng: random.Random) -> str:
     Returns:
         What is left; never empty if the question was not.
     """
-    words, foreign = _chunks(question), _chunks(other)
+    words, foreign = _CHUNK.findall(question), _CHUNK.findall(other)
     if len(words) < 2:
         return question
     size = max(1, len(words) // 2)
@@ -107,11 +107,6 @@ def muddle(question: str, other: str, rng: random.Random) -> str:
     start = rng.randrange(len(foreign) - length + 1)
     stretch = "".join(foreign[start : start + length]).strip(" ?？。、")
     return "".join((*words[:at], f" {stretch} ", *words[at + size :])).strip()
-
-
-def _chunks(text: str) -> list[str]:
-    """Words of a text, with the blanks behind them; Japanese changes chunk where the script does."""
-    return _CHUNK.findall(text)
 
 
 def _apply(move: str, text: str, lang: Lang, readings: dict[str, dict[str, str]], rng: random.Random) -> str:

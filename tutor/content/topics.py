@@ -1,8 +1,9 @@
 """The topic finder: question and history -> language, kind and topic. It is not GPT-2.
 
-Character n-grams of every alias, description, question and title are weighed by how few topics
-use them (TF-IDF); a question is compared with each phrase and with each topic as a whole. What is
-asked (kind) comes from question frames in the same way, language from the frame's script.
+A topic's score adds up how near the question is to the lessons' own phrases (TF-IDF, `index`), how
+much of it the topic's name is (`named`), and the probability of a classifier trained on thousands of
+wordings (`classifier`). What is asked (kind) comes from patterns and a second classifier, language
+from the script of what stands around the terms.
 """
 
 from __future__ import annotations

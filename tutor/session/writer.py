@@ -112,9 +112,9 @@ def _prepare(job: Job, tutor: Tutor) -> Prepared:
 
 def _note(job: Job, event: object) -> None:
     match event:
-        case DraftStarted(trace=trace, plain=plain):
+        case DraftStarted(index=index, trace=trace, plain=plain):
             job.start_draft(trace)
-            if plain is not None and not any(notice.key == "notice_plain" for notice in job.status().notices):
+            if plain is not None and index == 1:  # said once, though every later draft is given it
                 job.notify("notice_plain", question=plain)
         case Prefill() | Step():
             job.record(event)
