@@ -56,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("eval", help="measure on the held-out questions")
     evaluate.add_argument("--json", action="store_true")
+    evaluate.add_argument("--finder", action="store_true", help="the topic finder by itself; asks no model")
     evaluate.add_argument("--limit", type=int, help="only the first N questions")
     _add_model(evaluate)
     _add_sampling(evaluate)

@@ -12,6 +12,7 @@ from typing import Any
 
 from tutor.config import EMBEDDED, AppConfig, CaptureConfig, SamplingConfig
 from tutor.content.loader import LANGS, load_library
+from tutor.content.topics import TopicFinder
 from tutor.errors import TutorError
 from tutor.teach import DraftEnded, DraftStarted, Event, Finished, PastTurn, Tutor
 from tutor.trace import Step
@@ -169,8 +170,13 @@ def train(args: argparse.Namespace) -> int:
 
 def evaluate(args: argparse.Namespace) -> int:
     """Run the held-out evaluation and print its table."""
-    from tutor.evaluation.report import as_table, run_evaluation
+    from tutor.evaluation.report import as_table, rate_rows, run_evaluation, run_finder
 
+    if args.finder:
+        rates = run_finder(TopicFinder(load_library()))
+        rows = {name: asdict(rate) for name, rate in rates.items()}
+        print(json.dumps(rows) if args.json else "\n".join(rate_rows("topic finder", rates)))
+        return 0
     result = run_evaluation(make_tutor(args.model), sampling_from(args), limit=args.limit)
     print(json.dumps(asdict(result), ensure_ascii=False) if args.json else as_table(result))
     return 0

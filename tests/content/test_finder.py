@@ -7,7 +7,7 @@ import pytest
 from tutor.content.loader import load_library
 from tutor.content.named import Names
 from tutor.content.topics import Exchange, TopicFinder
-from tutor.evaluation.heldout import read_heldout
+from tutor.evaluation.report import run_finder
 
 FINDER = TopicFinder(load_library())
 AFTER_LAYERNORM = [Exchange("what", ("layernorm",), "ja", "LayerNormって何？")]
@@ -84,11 +84,8 @@ def test_a_name_alone_counts_only_where_nothing_else_is_asked() -> None:
 
 def test_the_finder_by_itself_on_held_out_questions() -> None:
     """A floor under what docs/evaluation.md reports, so that a change that harms it is seen."""
-    questions = [q for q in read_heldout() if q.in_scope and not q.history]
-    findings = [FINDER.find(q.question, ui_lang=q.lang) for q in questions]
-    pairs = list(zip(questions, findings, strict=True))
-    first = sum(bool(set(q.topics) & set(f.topics)) and f.kind != "out" for q, f in pairs)
-    three = sum(bool(set(q.topics) & {*f.topics, *(t for t, _ in f.ranked[:3])}) for q, f in pairs)
-    kept = sum(f.kind not in ("out", "empty", "smalltalk") for f in findings)
-    assert first / len(pairs) >= 0.80 and three / len(pairs) >= 0.90 and kept / len(pairs) >= 0.96
-    assert all(f.lang == q.lang for q, f in pairs)
+    rates = run_finder(FINDER)
+    floors = {"right topic first": 0.80, "right topic among three": 0.90, "in-scope kept": 0.96}
+    assert {name: rates[name].share for name, floor in floors.items() if rates[name].share < floor} == {}
+    assert rates["right language"].share == 1.0
+    assert rates["right topic first"].total > 300

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tutor.content import checks
 from tutor.content.loader import Library
 from tutor.content.text import normalise
+from tutor.content.topics import Finding
 from tutor.evaluation.heldout import HeldOut
 from tutor.teach import Finished, Prepared
 
@@ -67,15 +68,13 @@ def judge(
     """Judge one reply."""
     finding, answer, lang = prepared.finding, final.text, question.lang
     ranked = tuple(topic for topic, _ in finding.ranked[:3])
-    right = set(question.topics)
-    in_scope = finding.kind not in ("out", "empty", "smalltalk")
-    first = bool(right & set(finding.topics)) and in_scope
+    first, among_three, in_scope = located(question, finding)
     return Verdict(
         question=question,
         answer=answer,
         found=tuple(dict.fromkeys((*finding.topics, *ranked))) if in_scope else (f"<{finding.kind}>",),
         first=first,
-        among_three=first or bool(right & {*ranked, *finding.topics}),
+        among_three=among_three,
         kept=in_scope,
         language=checks.right_language(answer, lang),
         facts=all(any(_found(pattern, answer) for pattern in group) for group in question.must),
@@ -88,6 +87,14 @@ def judge(
         persona=lang == "en" or bool(_PERSONA_JA.search(answer)),
         length=len(answer),
     )
+
+
+def located(question: HeldOut, finding: Finding) -> tuple[bool, bool, bool]:
+    """Whether a right topic came first, whether among three, and whether the question was kept in scope."""
+    right, best = set(question.topics), {topic for topic, _ in finding.ranked[:3]}
+    kept = finding.kind not in ("out", "empty", "smalltalk")
+    named = bool(right & set(finding.topics))
+    return named and kept, named or bool(right & best), kept
 
 
 def _found(pattern: str, answer: str) -> bool:

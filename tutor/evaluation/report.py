@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tutor.config import CaptureConfig, SamplingConfig
+from tutor.content.topics import Exchange, Finding, TopicFinder
 from tutor.evaluation.heldout import HeldOut, read_heldout
-from tutor.evaluation.judge import Verdict, judge
+from tutor.evaluation.judge import Verdict, judge, located
 from tutor.teach import DraftEnded, Finished, Tutor
 
 QUIET = CaptureConfig(attention=False, residuals=False, logits=False, lens_top_k=0)
@@ -108,6 +109,29 @@ def run_evaluation(
     return summarise(tutor.loaded.name, verdicts)
 
 
+def run_finder(finder: TopicFinder) -> dict[str, Rate]:
+    """Measure the topic finder by itself on every held-out question; no model is asked."""
+    rows = [(question, find_one(finder, question)) for question in read_heldout()]
+    inside = [located(question, finding) for question, finding in rows if question.in_scope]
+    outside = [located(question, finding) for question, finding in rows if not question.in_scope]
+    return {
+        "right topic first": _rate(first for first, _, _ in inside),
+        "right topic among three": _rate(three for _, three, _ in inside),
+        "in-scope kept": _rate(kept for _, _, kept in inside),
+        "outside or empty seen": _rate(not kept for _, _, kept in outside),
+        "right language": _rate(finding.lang == question.lang for question, finding in rows),
+    }
+
+
+def find_one(finder: TopicFinder, question: HeldOut) -> Finding:
+    """What the finder makes of one question after its history."""
+    past: list[Exchange] = []
+    for turn in question.history:
+        found = finder.find(turn.question, (), question.lang)
+        past.append(Exchange(found.kind, found.topics, found.lang, turn.question))
+    return finder.find(question.question, past, question.lang)
+
+
 def summarise(model: str, verdicts: list[Verdict]) -> Evaluation:
     """Sum verdicts up."""
     inside = [v for v in verdicts if v.question.in_scope]
@@ -171,14 +195,19 @@ def _miss(verdict: Verdict) -> dict[str, str]:
     }
 
 
+def rate_rows(title: str, rates: dict[str, Rate]) -> list[str]:
+    """Lines of a table of shares with their intervals."""
+    lines = [f"{title:<26}{'share':>8}   95 % interval     n"]
+    for name, rate in rates.items():
+        lines.append(f"{name:<26}{rate.share:>7.1%}   {rate.low:.1%} to {rate.high:.1%}{rate.total:>6}")
+    return lines
+
+
 def as_table(result: Evaluation) -> str:
     """The result as plain text."""
     rows = [f"model: {result.model}", ""]
     for title, rates in (("measure", result.rates), ("right, by kind", result.by_kind)):
-        rows.append(f"{title:<26}{'share':>8}   95 % interval     n")
-        for name, rate in rates.items():
-            rows.append(f"{name:<26}{rate.share:>7.1%}   {rate.low:.1%} to {rate.high:.1%}{rate.total:>6}")
-        rows.append("")
+        rows += [*rate_rows(title, rates), ""]
     for lang, length in result.mean_length.items():
         rows.append(f"mean length, {lang}: {length:.0f} characters")
     stages: dict[str, int] = {}
