@@ -159,7 +159,7 @@ class Tutor:
         for segment in laid:
             new = persona.encode_segment(segment, self.loaded.tokenizer)
             ids += new
-            parts += [segment.part] * len(new)
+            parts.extend(segment.part for _ in new)
         cut = 0 if room is None else max(0, len(ids) - room)
         return tuple(ids[cut:]), tuple(parts[cut:])
 

@@ -68,4 +68,4 @@ class Index:
         best = np.zeros(len(self.labels), dtype=np.float32)
         np.maximum.at(best, self.owner, near)
         whole = self.centre[:, ids] @ values if len(ids) else np.zeros(len(self.labels), np.float32)
-        return share * best + (1 - share) * whole
+        return (share * best + (1 - share) * whole).astype(np.float32)

@@ -187,7 +187,7 @@ class TopicFinder:
         scores = self.topics.scores(expanded) + named
         if self.classifier is not None:
             scores = scores + self.learnt_weight * self.classifier.probabilities(expanded)[self.columns]
-        return scores
+        return scores.astype(np.float32)
 
     def _teachable(self, topic: str) -> bool:
         lesson = self.library.lessons.get(topic)
